@@ -1,0 +1,1 @@
+"""The world outside: reading, and for approved actions writing, what Stripe, the CRM and the product hold."""

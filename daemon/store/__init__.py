@@ -1,0 +1,1 @@
+"""Everything the daemon remembers, on SQLite or PostgreSQL, and every query it asks."""

@@ -1,0 +1,1 @@
+"""What the daemon tells Prometheus. A leaf: it imports nothing of ours."""

@@ -1,0 +1,16 @@
+"""What every test gets: no network beyond loopback by accident, no skip that nobody sees."""
+
+import pytest
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--strict-skips", action="store_true", help="a skipped test is a failure (CI)")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: pytest.CallInfo[None]):  # type: ignore[no-untyped-def]
+    report = yield
+    if report.skipped and item.config.getoption("--strict-skips"):
+        report.outcome = "failed"
+        report.longrepr = f"{item.nodeid} was skipped, and here a skip is a failure: {call.excinfo}"
+    return report
