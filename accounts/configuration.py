@@ -29,7 +29,7 @@ COMMAND_TIMEOUT_S = 20  # a password manager may ask a remote vault; longer than
 SECRET_BYTES_MAX = 64 * 1024  # a wrong path must not read a disk image into memory
 
 _UNITS_S = {"s": 1, "m": 60, "h": 3600, "d": 86400, "w": 604800}
-_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 
 
 class Section(BaseModel):
@@ -74,7 +74,7 @@ def safe_url(value: str) -> str:
         raise ValueError("this is not a usable address") from None
     if parts.scheme not in {"http", "https"} or not host or "{" in parts.netloc or "@" in parts.netloc:
         raise ValueError("an address begins with https:// and a host name, without user or password in it")
-    if parts.scheme == "http" and host not in _LOOPBACK:
+    if parts.scheme == "http" and host not in LOOPBACK:
         raise ValueError("plain http is allowed to this machine only; use https")
     return value
 

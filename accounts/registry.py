@@ -7,7 +7,7 @@ it is cannot be seen from outside; `accounts.stripe.identity` proves that before
 from dataclasses import dataclass
 from typing import Literal, NewType, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, model_validator
 
 from accounts.configuration import (
     Duration,
@@ -46,7 +46,7 @@ class Account(Pace):
 
     id: Slug
     stripe_account: StripeAccountId
-    livemode: bool
+    livemode: StrictBool
     read_key: SecretRef | None = None
     act_key: SecretRef | None = None
     platform: Slug | None = None
@@ -70,7 +70,7 @@ class Platform(Section):
 
     id: Slug
     stripe_account: StripeAccountId
-    livemode: bool
+    livemode: StrictBool
     read_key: SecretRef
     act_key: SecretRef | None = None
     webhook_secrets: tuple[SecretRef, ...] = ()

@@ -1,0 +1,1 @@
+"""One contract for every connector, run over all of them."""
