@@ -27,6 +27,14 @@ class Response:
     headers: dict[str, str] = field(default_factory=lambda: dict(JSON))
 
 
+class HungUp(Exception):
+    """A face raises this to close the connection instead of answering; with bytes, after sending those."""
+
+    def __init__(self, sent: bytes = b"") -> None:
+        super().__init__("the connection was closed instead of an answer")
+        self.sent = sent  # the beginning of a body that was promised to be longer
+
+
 def answer(value: object, status: int = 200, **headers: str) -> Response:
     """A JSON response; underscores in header names become dashes."""
     named = {name.replace("_", "-"): text for name, text in headers.items()}

@@ -1,0 +1,86 @@
+"""Stripe's objects in the exact shapes of its newest API version, each by one pure builder."""
+
+from accounts.sandbox.objects.catalog import (
+    account,
+    active_entitlement,
+    active_entitlement_summary,
+    balance,
+    coupon,
+    discount,
+    feature,
+    payment_link,
+    plan_of,
+    price,
+    product,
+    unit_amount,
+)
+from accounts.sandbox.objects.customers import (
+    customer,
+    paused_details,
+    payment_method,
+    subscription,
+    subscription_item,
+)
+from accounts.sandbox.objects.events import event, notification, thin_event, thin_id, webhook_endpoint
+from accounts.sandbox.objects.invoices import (
+    credit_note,
+    credit_note_line,
+    invoice,
+    invoice_line,
+    invoice_payment,
+)
+from accounts.sandbox.objects.payments import (
+    balance_transaction,
+    charge,
+    outcome,
+    payment_error,
+    payment_intent,
+    payout,
+    refund,
+)
+from accounts.sandbox.objects.risk import dispute, early_fraud_warning, file, no_evidence, review
+from accounts.sandbox.objects.shape import API_VERSION, Object
+
+__all__ = [
+    "API_VERSION",
+    "Object",
+    "account",
+    "active_entitlement",
+    "active_entitlement_summary",
+    "balance",
+    "balance_transaction",
+    "charge",
+    "coupon",
+    "credit_note",
+    "credit_note_line",
+    "customer",
+    "discount",
+    "dispute",
+    "early_fraud_warning",
+    "event",
+    "feature",
+    "file",
+    "invoice",
+    "invoice_line",
+    "invoice_payment",
+    "no_evidence",
+    "notification",
+    "outcome",
+    "paused_details",
+    "payment_error",
+    "payment_intent",
+    "payment_link",
+    "payment_method",
+    "payout",
+    "plan_of",
+    "price",
+    "product",
+    "refund",
+    "review",
+    "subscription",
+    "subscription_item",
+    "thin_event",
+    "thin_id",
+    "unit_amount",
+    "webhook_endpoint",
+]

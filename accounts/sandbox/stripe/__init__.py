@@ -1,0 +1,1 @@
+"""What the pretend Stripe does, one file per family of objects."""

@@ -1,0 +1,1 @@
+"""The pretend world, tested as a Stripe that could be trusted."""
