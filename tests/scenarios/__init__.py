@@ -1,0 +1,1 @@
+"""One file per rule: what opens its case, what almost does, and how it ends."""
