@@ -1,0 +1,1 @@
+"""What `reconciled init` writes."""

@@ -1,0 +1,1 @@
+"""Polling: an account's events are read too, whether or not webhooks bring them."""

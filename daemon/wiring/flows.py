@@ -1,0 +1,111 @@
+"""Puts the flows together: what is polled, swept and looked at, and the wakes that make each of them run."""
+
+import threading
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from daemon.canary import CANARY
+from daemon.engine import Engine
+from daemon.engine.local import Kind
+from daemon.loop import LOOK
+from daemon.poll.events import Poll
+from daemon.scan import DEADLINE_SCAN, EVERYTHING, Due, Scan, looks, walks
+from daemon.settings import Settings
+from daemon.store import passes
+from daemon.store.db import Store
+from daemon.sweep.records import RecordsSweep
+from daemon.sweep.stripe import StripeSweep
+from daemon.wiring.paces import Paces
+from daemon.wiring.works import Works, assemble
+
+POLL: Final = "poll"
+SWEEP: Final = "sweep"
+RECORDS: Final = "records"
+POLICIES: Final = "policies"
+
+SWEEPS_AT_ONCE: Final = 16  # each has eight threads that wait for Stripe; the rest of the runner is for looks
+
+
+@dataclass(frozen=True, slots=True)
+class Flows:
+    """Everything that a daemon does with one configuration."""
+
+    works: Works
+    poll: Poll
+    stripe: StripeSweep
+    records: RecordsSweep
+    scan: Scan
+
+    def kinds(self) -> Mapping[str, Kind]:
+        return {
+            LOOK: Kind(self.works.lane.run),
+            POLL: Kind(lambda account: _nothing(self.poll.poll(account))),
+            SWEEP: Kind(lambda account: _nothing(self.stripe.sweep(account)), SWEEPS_AT_ONCE),
+            RECORDS: Kind(lambda key: _nothing(self.records.sweep(key)), SWEEPS_AT_ONCE),
+            POLICIES: Kind(self._take_policies),
+            CANARY: Kind(self.works.canary.fly),
+            DEADLINE_SCAN: Kind(self.scan.run),
+        }
+
+    def sources(self) -> tuple[str, ...]:
+        """The keys of every CRM and product that an account names."""
+        facts = self.works.cartographer.accounts
+        crms = [passes.crm(each.crm.source) for each in facts if each.crm]
+        products = [passes.entitlements(each.entitlements.source) for each in facts if each.entitlements]
+        return tuple(dict.fromkeys(crms + products))
+
+    def judge_everything_again(self) -> None:
+        """After a change of policy, configuration or rules, which only a start or a reload can bring."""
+        accounts = [each.slug for each in self.works.cartographer.accounts]
+        with self.works.store.transaction() as session:
+            self.works.rejudging.request(session, accounts)
+
+    def close(self) -> None:
+        self.works.systems.close()
+
+    def _take_policies(self, _: str) -> None:
+        """A version that was put in force since: whoever it applies to is judged again by it."""
+        with self.works.store.transaction() as session:
+            self.works.rejudging.request(session, self.works.policies.refresh(session))
+
+
+def connect(
+    settings: Settings, store: Store, engine: Engine, now: Callable[[], datetime], stop: threading.Event
+) -> Flows:
+    """Raises what `assemble` raises."""
+    works = assemble(settings, store, engine, now)
+    paces = Paces(settings, works.systems)
+
+    def look(account: str) -> None:
+        engine.wake(LOOK, account)
+
+    poll = Poll(store, paces, wake=look, now=now, stop=stop)
+    after_pass = works.rejudging.after_pass
+    stripe = StripeSweep(
+        store,
+        works.cartographer,
+        paces,
+        listen=poll.listen,
+        after_pass=after_pass,
+        wake=look,
+        now=now,
+        stop=stop,
+    )
+    records = RecordsSweep(
+        store, works.cartographer, works.systems, paces, after_pass=after_pass, wake=look, now=now
+    )
+    due: tuple[Due, ...] = (
+        looks,
+        walks(works.rejudging),
+        lambda session, at: [(POLL, account) for account in poll.due(session, at)],
+        lambda session, at: [(SWEEP, account) for account in stripe.due(session, at)],
+        lambda session, at: [(RECORDS, key) for key in records.due(session, at)],
+        lambda session, at: [(POLICIES, EVERYTHING)] if works.policies.outdated(session) else [],
+    )
+    return Flows(works, poll, stripe, records, Scan(store, engine, due, now))
+
+
+def _nothing(_: object) -> None:
+    """A wake has no result: what came of it stands in the tables."""

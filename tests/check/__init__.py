@@ -1,0 +1,1 @@
+"""`reconciled check` against accounts in every bad state."""

@@ -1,0 +1,73 @@
+"""The first thing that a newcomer runs."""
+
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import httpx
+
+from daemon import cli
+from daemon.cli import terminal
+
+COMMAND = Path(sys.executable).parent / "reconciled"
+
+
+def test_the_demo_shows_what_is_planted_and_finds_it(tmp_path: Path) -> None:
+    arguments = ["demo", "--once", "--accounts", "2", "--customers", "40", "--dir", str(tmp_path)]
+    result = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, timeout=120, check=True)
+    assert "acme-eu · acct_1SandboxAcmeEu · live" in result.stdout
+    assert result.stdout.count("40 customers") == 2
+    planted = re.search(r"Planted to be found: (\d+) disagreements and risks", result.stdout)
+    standing = re.search(r"^(\d+) cases stand\.", result.stdout, re.MULTILINE)
+    assert planted
+    assert standing
+    assert planted[1] == standing[1]
+    assert "The journal is as it was written:" in result.stdout
+    assert result.stderr == ""
+
+
+def test_the_demo_shows_cases_as_they_appear(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    arguments = ["demo", "--accounts", "1", "--customers", "12", "--dir", str(tmp_path), "--port", str(port)]
+    environment = os.environ | {"PYTHONUNBUFFERED": "1"}
+    demo = subprocess.Popen([COMMAND, *arguments], stdout=subprocess.PIPE, text=True, env=environment)
+    said = ""
+
+    def until(words: str) -> None:
+        nonlocal said
+        assert demo.stdout is not None
+        while words not in said:
+            line = demo.stdout.readline()
+            assert line, said
+            said += line
+
+    try:
+        until("Cases, as they appear:")
+        found = re.search(r"the sandbox at (http://127\.0\.0\.1:\d+)", said)
+        assert found
+        url = ["--url", found[1]]
+        until("open ")
+        assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
+        assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
+        assert cli.run(["sandbox", "incidents", *url]) == 0
+        before = said.count("dispute_deadline")
+        assert cli.run(["sandbox", "incident", "dispute_wave", *url]) == 0
+        while said.count("dispute_deadline") == before:
+            said += demo.stdout.readline() if demo.stdout else ""
+        assert cli.run(["--config", str(tmp_path / "reconciled.toml"), "sweep"]) == 0, "the daemon is told to"
+        assert cli.run(["sandbox", "incident", "no_such_thing", *url]) == 1
+    finally:
+        demo.send_signal(signal.SIGINT)
+        code = demo.wait(60)
+        if demo.stdout:
+            demo.stdout.close()
+    assert code == terminal.INTERRUPTED
+
+
+def test_a_sandbox_that_is_not_there_is_a_sentence() -> None:
+    assert cli.run(["sandbox", "incidents", "--url", "http://127.0.0.1:9"]) == 1

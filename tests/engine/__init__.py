@@ -1,0 +1,1 @@
+"""The runner, the clock and the supervisor."""

@@ -1,0 +1,1 @@
+"""Polls, sweeps, passes over records, replays."""
