@@ -116,3 +116,18 @@ class Refused(ActionError):
 
 class Uncertain(ActionError):
     """No answer came to a write. Observe before anything else."""
+
+    def __init__(
+        self,
+        message: str | None = None,
+        *,
+        nothing_done: bool = False,
+        stored: bool = False,
+        retry_after_s: float | None = None,
+        account: str | None = None,
+        request_id: str | None = None,
+    ) -> None:
+        super().__init__(message, account=account, request_id=request_id)
+        self.nothing_done = nothing_done  # by this call, as they say themselves: it may be sent again
+        self.stored = stored  # a failure that is kept under the key: it never gets another answer
+        self.retry_after_s = retry_after_s

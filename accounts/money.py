@@ -12,6 +12,19 @@ ZERO_DECIMAL = frozenset(
 )
 THREE_DECIMAL = frozenset(["bhd", "jod", "kwd", "omr", "tnd"])
 WHOLE_UNITS_SENT_TIMES_100 = frozenset({"isk", "ugx"})
+# Every currency in which Stripe takes a payment.
+_TWO_DECIMALS = (
+    "aed", "afn", "all", "amd", "ang", "aoa", "ars", "aud", "awg", "azn", "bam", "bbd", "bdt", "bgn",
+    "bmd", "bnd", "bob", "brl", "bsd", "bwp", "byn", "bzd", "cad", "cdf", "chf", "cny", "cop", "crc",
+    "cve", "czk", "dkk", "dop", "dzd", "egp", "etb", "eur", "fjd", "fkp", "gbp", "gel", "gip", "gmd",
+    "gtq", "gyd", "hkd", "hnl", "htg", "huf", "idr", "ils", "inr", "jmd", "kes", "kgs", "khr", "kyd",
+    "kzt", "lak", "lbp", "lkr", "lrd", "lsl", "mad", "mdl", "mkd", "mmk", "mnt", "mop", "mur", "mvr",
+    "mwk", "mxn", "myr", "mzn", "nad", "ngn", "nio", "nok", "npr", "nzd", "pab", "pen", "pgk", "php",
+    "pkr", "pln", "qar", "ron", "rsd", "rub", "sar", "sbd", "scr", "sek", "sgd", "shp", "sle", "sos",
+    "srd", "std", "szl", "thb", "tjs", "top", "try", "ttd", "twd", "tzs", "uah", "usd", "uyu", "uzs",
+    "wst", "xcd", "yer", "zar", "zmw",
+)  # fmt: skip
+CURRENCIES = frozenset({*_TWO_DECIMALS, *ZERO_DECIMAL, *THREE_DECIMAL, *WHOLE_UNITS_SENT_TIMES_100})
 MAJOR_DIGITS_MAX = 15  # a billion yen a second for a week; beyond that a number is a mistake
 
 
@@ -20,6 +33,13 @@ def exponent(currency: str) -> int:
     if currency in ZERO_DECIMAL:
         return 0
     return 3 if currency in THREE_DECIMAL else 2
+
+
+def step(currency: str) -> int:
+    """What Stripe's integers of this currency are multiples of: the smallest amount that can be paid."""
+    if currency in WHOLE_UNITS_SENT_TIMES_100:
+        return 100
+    return 10 if currency in THREE_DECIMAL else 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """The few words of ASGI that we speak: an application, and an answer with a body that is known as a whole."""
 
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,17 +38,30 @@ def answer(
     )
 
 
-def problem(status: int, code: str, detail: str, headers: tuple[tuple[bytes, bytes], ...] = ()) -> Answer:
+def problem(
+    status: int,
+    code: str,
+    detail: str,
+    headers: tuple[tuple[bytes, bytes], ...] = (),
+    extra: Mapping[str, Any] | None = None,
+) -> Answer:
     """A refusal as RFC 9457 writes it: a code for programs that never changes, and a sentence for people."""
     body = {"type": "about:blank", "title": TITLES[status], "status": status, "code": code, "detail": detail}
-    return answer(status, msgspec.json.encode(body), PROBLEM, headers)
+    return answer(status, msgspec.json.encode({**(extra or {}), **body}), PROBLEM, headers)
 
 
 TITLES = {
     400: "Bad Request",
+    401: "Unauthorized",
+    403: "Forbidden",
     404: "Not Found",
     405: "Method Not Allowed",
     408: "Request Timeout",
+    409: "Conflict",
     413: "Content Too Large",
+    415: "Unsupported Media Type",
+    422: "Unprocessable Content",
+    429: "Too Many Requests",
+    500: "Internal Server Error",
     503: "Service Unavailable",
 }

@@ -42,13 +42,12 @@ class Judging:
     def verdicts(self, land: Land, facts: Sequence[Facts], policy: Policy) -> list[Verdict]:
         """What should stand about each of these. May ask the other systems, and Stripe, about what would move."""
         now = self._now()
-        silent = _silent(land)
-        given = [_without(judge(each, policy, now), silent) for each in facts]
+        given = judged(land, facts, policy, now)
         unconfirmed = self._unconfirmed(land, given, policy, now)
         if not unconfirmed:
             return given
         reread = {each.subject: each for each in self._observer.read_again(land, unconfirmed)}
-        now = self._now()
+        now, silent = self._now(), _silent(land)
         return [
             _again(_without(judge(reread[each.facts.subject], policy, now), silent), now)
             if each.facts.subject in reread
@@ -68,14 +67,7 @@ class Judging:
         lock: bool = True,
     ) -> list[Changes]:
         """What these change about the standing cases, which are locked. `former` subjects have become others."""
-        verdicts, now = _each_once(verdicts), self._now()
-        known = _whose(session, land, verdicts, former or {}, lock=lock)
-        fingerprints = {each for some in known for each in some}
-        accepted = cases.dismissals(session, fingerprints | _wanted(verdicts))
-        return [
-            diff(verdict, own, accepted, now, policy.version, held=brake.held, released=brake.released)
-            for verdict, own in zip(verdicts, known, strict=True)
-        ]
+        return changes_of(session, land, verdicts, policy, self._now(), former, brake, lock=lock)
 
     def _unconfirmed(
         self, land: Land, verdicts: Sequence[Verdict], policy: Policy, now: datetime
@@ -93,6 +85,34 @@ class Judging:
             if sources:
                 found[verdict.facts.subject] = (verdict.facts, sources)
         return found
+
+
+def judged(land: Land, facts: Sequence[Facts], policy: Policy, now: datetime) -> list[Verdict]:
+    """What should stand by what is stored alone; nobody is asked."""
+    silent = _silent(land)
+    return [_without(judge(each, policy, now), silent) for each in facts]
+
+
+def changes_of(
+    session: Session,
+    land: Land,
+    verdicts: Sequence[Verdict],
+    policy: Policy,
+    now: datetime,
+    former: Mapping[Subject, Subject] | None = None,
+    brake: Brake = OPEN,
+    *,
+    lock: bool = True,
+) -> list[Changes]:
+    """What these change about the standing cases, which are locked unless one only wants to know."""
+    verdicts = _each_once(verdicts)
+    known = _whose(session, land, verdicts, former or {}, lock=lock)
+    fingerprints = {each for some in known for each in some}
+    accepted = cases.dismissals(session, fingerprints | _wanted(verdicts))
+    return [
+        diff(verdict, own, accepted, now, policy.version, held=brake.held, released=brake.released)
+        for verdict, own in zip(verdicts, known, strict=True)
+    ]
 
 
 def _silent(land: Land) -> frozenset[Kind]:
@@ -143,6 +163,9 @@ def _each_once(verdicts: Sequence[Verdict]) -> list[Verdict]:
     taken: set[str] = set()
     found = []
     for verdict in verdicts:
+        if not verdict.wanted:  # as with most
+            found.append(verdict)
+            continue
         own = tuple(each for each in verdict.wanted if each.fingerprint not in taken)
         taken |= {each.fingerprint for each in own}
         found.append(verdict if len(own) == len(verdict.wanted) else replace(verdict, wanted=own))
@@ -165,6 +188,8 @@ def _whose(
     wanted = _wanted(verdicts)
     subjects = {verdict.facts.subject for verdict in verdicts}
     standing = cases.standing(session, land.facts.slug, subjects | former.keys(), wanted, lock=lock)
+    if not standing:
+        return [{}] * len(verdicts)
     everything = {fingerprint: case for some in standing.values() for fingerprint, case in some.items()}
     had = {subject: dict(standing.get(subject, {})) for subject in subjects}
     for old, new in former.items():

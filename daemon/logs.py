@@ -1,14 +1,17 @@
 """Logs: one line per thing that happened, as JSON or for a person, and never a secret in them.
 
 Everything goes through one chain, our own lines and those of the libraries below us, and the last thing before
-a line is written is the redaction: it looks at names, at values, and at tracebacks.
+a line is written is the redaction: it looks at names, at values, and at tracebacks. A line carries what it is about:
+`run` and `key` of the wake, `account`, `subject`, `case` and `request_id`, bound where they are known.
 """
 
 import logging
 import sys
-from collections.abc import MutableMapping
+import threading
+import time
+from collections.abc import Callable, MutableMapping
 from pathlib import Path
-from typing import Any, Literal, TextIO
+from typing import Any, Final, Literal, TextIO
 
 import structlog
 
@@ -26,6 +29,11 @@ SECRET_NAMES = frozenset(
 
 # These speak about every request they make, with addresses that may hold personal detail.
 QUIET_LIBRARIES = ("apscheduler", "httpx", "httpcore", "stripe", "urllib3", "uvicorn.access", "alembic")
+
+
+REPEATS_MAX: Final = 10  # of the same line in a minute; who reads it knows by then
+REPEATS_WITHIN_S: Final = 60.0
+REPEATS_KNOWN_MAX: Final = 1_000  # lines that are remembered; a line is some hundred bytes
 
 
 def redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -49,6 +57,38 @@ def _redacted(name: object, value: Any) -> Any:
             return value
         case _:
             return redact(str(value))
+
+
+class Repeats:
+    """The structlog processor that lets the same line through a few times a minute, and then counts it.
+
+    What cannot be reached is tried again and again, and says so each time. Errors are never left out. The first line
+    that is let through afterwards says how many were not.
+    """
+
+    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+        self._now = now
+        self._lock = threading.Lock()
+        self._minutes: dict[tuple[str, ...], tuple[float, int]] = {}  # when it began, and how many there were
+
+    def __call__(self, _: Any, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        if level in {"error", "exception", "critical"}:
+            return event
+        line = tuple(f"{name}={value}" for name, value in sorted(event.items()) if isinstance(value, str))
+        now = self._now()
+        with self._lock:
+            began, count = self._minutes.get(line, (now, 0))
+            left_out = 0
+            if now - began >= REPEATS_WITHIN_S:
+                left_out, began, count = max(count - REPEATS_MAX, 0), now, 0
+            if line not in self._minutes and len(self._minutes) >= REPEATS_KNOWN_MAX:
+                self._minutes.clear()
+            self._minutes[line] = (began, count + 1)
+        if count >= REPEATS_MAX:
+            raise structlog.DropEvent
+        if left_out:
+            event["left_out"] = left_out
+        return event
 
 
 def configure(form: Format = "json", stream: TextIO | None = None, level: int = logging.INFO) -> None:
@@ -79,6 +119,7 @@ def configure(form: Format = "json", stream: TextIO | None = None, level: int = 
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            Repeats(),
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
         ],

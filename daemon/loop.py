@@ -13,10 +13,13 @@ from typing import Final
 
 import structlog
 from sqlmodel import Session
+from structlog.contextvars import bound_contextvars
 
 from accounts.errors import Malformed, ObservationError, RateLimited
 from accounts.facts import Subject
+from daemon.core.comparison import compared
 from daemon.core.diff import Changes, Verb
+from daemon.core.judge import Verdict
 from daemon.engine import Engine
 from daemon.judging import Judging
 from daemon.observe.observer import Observed, Observer
@@ -24,13 +27,21 @@ from daemon.store import cases, held, journal, worklist
 from daemon.store.db import Store
 from daemon.store.errors import LostTake, StoreError
 from daemon.store.worklist import TAKE_MAX, Taken
-from metrics.catalog import cases_opened, events_dead_lettered, subjects_judged
+from metrics.catalog import (
+    cases_opened,
+    comparisons,
+    event_verdicts,
+    events_dead_lettered,
+    queue_wait,
+    subjects_judged,
+)
 
 log = structlog.get_logger(__name__)
 
 LOOK: Final = "look"  # the kind of wake
 AGAIN_MIN: Final = timedelta(seconds=1)
 LEASE: Final = timedelta(minutes=10)  # a hundred reads at the slowest pace of the limiter take less
+GOOD_WITHIN: Final = timedelta(minutes=1)  # from a mark to the end of its look; a second is usual
 BACK_OFF_S: Final = (2.0, 5.0, 15.0, 60.0, 300.0, 900.0)  # after the first, second … look that could not read
 
 
@@ -46,10 +57,15 @@ class Loop:
 
     def look_at(self, account: str) -> bool:
         """Looks at a batch of what is due of an account; whether more may be due."""
+        now = self._now()
         with self._store.transaction() as session:
-            taken = worklist.take(session, account, now=self._now(), lease=LEASE)
+            taken = worklist.take(session, account, now=now, lease=LEASE)
+        for each in taken:
+            if each.takes == 1:  # what could not be read has waited on purpose
+                queue_wait.observe((now - each.due).total_seconds())
         try:
-            self.look(account, taken)
+            with bound_contextvars(account=account):
+                self.look(account, taken)
         except LostTake as lost:
             log.warning("look_thrown_away", account=account, because=str(lost))
         except StoreError as trouble:
@@ -76,7 +92,10 @@ class Loop:
             journal.append_all(session, notes, now)  # last: it holds the journal's head
         for other in seen.others:
             self._engine.wake(LOOK, other)
-        count(changes, "mark")
+        count(verdicts, changes, "mark")
+        for each in _ended(seen, taken):
+            if each.stale:
+                event_verdicts.labels("good" if _waited(each, self._now()) <= GOOD_WITHIN else "late").inc()
 
     def _done(
         self,
@@ -88,9 +107,9 @@ class Loop:
     ) -> None:
         """Takes the rows off the list, or says when they, or those whom they led to, are due again."""
         again = again_at([facts.subject for facts in seen.facts], changes, now)
-        ended = [each for each in taken if each.subject not in seen.failed]
-        rows = {each.subject for each in ended}
-        worklist.done(session, ended, {subject: at for subject, at in again.items() if subject in rows})
+        over = _ended(seen, taken)
+        rows = {each.subject for each in over}
+        worklist.done(session, over, {subject: at for subject, at in again.items() if subject in rows})
         look_again(session, {subject: at for subject, at in again.items() if subject not in rows})
         for each in taken:
             problem = seen.failed.get(each.subject)
@@ -100,7 +119,8 @@ class Loop:
 
     def _look_alone(self, account: str, one: Taken) -> None:
         try:
-            self.look(account, [one])
+            with bound_contextvars(subject=f"{one.subject.kind} {one.subject.id}"):
+                self.look(account, [one])
         except LostTake as lost:
             log.warning("look_thrown_away", account=account, because=str(lost))
         except Exception as fault:
@@ -139,11 +159,23 @@ def back_off(taken: Taken, problem: ObservationError | None = None) -> timedelta
     return timedelta(seconds=wait_s)
 
 
-def count(changes: Sequence[Changes], why: str) -> None:
+def count(verdicts: Sequence[Verdict], changes: Sequence[Changes], why: str) -> None:
     subjects_judged.labels(why).inc(len(changes))
+    for system, result in (pair for verdict in verdicts for pair in compared(verdict)):
+        comparisons.labels(system.value, result.value).inc()
     for change in (made for each in changes for made in each.made):
         if change.verb in (Verb.OPEN, Verb.REOPEN) and change.disagreement is not None:
             cases_opened.labels(change.disagreement.kind.value).inc()
+
+
+def _ended(seen: Observed, taken: Sequence[Taken]) -> list[Taken]:
+    """The rows that were read, and so looked at to the end."""
+    return [each for each in taken if each.subject not in seen.failed]
+
+
+def _waited(taken: Taken, now: datetime) -> timedelta:
+    """Since it was marked: since it was last due, and all the times that it had waited before."""
+    return now - taken.due + timedelta(seconds=sum(BACK_OFF_S[: taken.takes - 1]))
 
 
 def _bury_if_hopeless(
@@ -151,6 +183,7 @@ def _bury_if_hopeless(
 ) -> None:
     for subject in worklist.put_back(session, [taken], due, error, now=now, at_fault=at_fault):
         events_dead_lettered.inc()
+        event_verdicts.labels("lost").inc()
         log.error(
             "subject_set_aside", account=subject.account, kind=subject.kind, id=subject.id, because=error
         )

@@ -1,18 +1,19 @@
-"""One full pass without a daemon: read everything, look at what that marked, judge all of it, and say what stands."""
+"""Without a daemon: one full pass, or one more look at a few things; and telling a running one to do it."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
-from daemon import views
 from daemon.engine.local import Runner
+from daemon.following import Demanded, Passed, what_stands
+from daemon.replay import Replay, Replayed
 from daemon.settings import Configuration
 from daemon.store import worklist
 from daemon.store.db import open_store
-from daemon.store.queue import Wanted
 from daemon.sweep.report import Swept, Watch, unwatched
 from daemon.wiring.flows import Flows, connect
 
@@ -21,10 +22,10 @@ PATIENCE_S: Final = 3_600.0  # a first pass over a large account takes its time
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
-    swept: Sequence[Swept]
+class Looked:
+    marked: int
     standing: int
-    settling: int  # subjects that are looked at again later, because a disagreement may settle by itself
+    settling: int
 
 
 def full_pass(
@@ -34,37 +35,67 @@ def full_pass(
     watch: Watch = unwatched,
 ) -> Passed:
     """Raises AlreadyRunning where a daemon has the database, and a sentence for whatever else is in the way."""
+    with _working(configuration, now) as (flows, runner):
+        swept = _read(flows, accounts, watch)
+        with flows.works.store.transaction() as session:
+            flows.works.rejudging.request(session, accounts)
+        _rest(flows, runner, now)
+        with flows.works.store.reading() as session:
+            return Passed(swept, *what_stands(session, accounts, now()))
+
+
+def again(
+    configuration: Configuration,
+    now: Callable[[], datetime],
+    account: str,
+    mark: Callable[[Replay], Replayed],
+) -> Looked:
+    """Looks at what is marked, and at whatever else is due. Raises AlreadyRunning where a daemon has the database."""
+    with _working(configuration, now) as (flows, runner):
+        marked = mark(Replay(flows.works.store, wake=_nobody, now=now)).marked
+        if marked:
+            _rest(flows, runner, now)
+        with flows.works.store.reading() as session:
+            return Looked(marked, *what_stands(session, [account], now()))
+
+
+def ask_again(
+    configuration: Configuration, now: Callable[[], datetime], mark: Callable[[Replay], Replayed]
+) -> Replayed:
+    """Marks for the running daemon, whose scan finds it within a second."""
+    with open_store(configuration.settings.daemon.database.reveal()) as store:
+        return mark(Replay(store, wake=_nobody, now=now))
+
+
+def demand(configuration: Configuration, now: Callable[[], datetime], accounts: Sequence[str]) -> Demanded:
+    """Tells the running daemon to read everything of these accounts again."""
+    with open_store(configuration.settings.daemon.database.reveal()) as store:
+        flows = connect(configuration.settings, store, Runner({}, _begin), now, threading.Event())
+        try:
+            demanded = Demanded(now(), accounts, flows.readings())
+            for account in accounts:
+                flows.stripe.demand(account)
+            for key in flows.sources():
+                flows.records.demand(key)
+            return demanded
+        finally:
+            flows.close()
+
+
+@contextmanager
+def _working(configuration: Configuration, now: Callable[[], datetime]) -> Iterator[tuple[Flows, Runner]]:
+    """Everything that a daemon has, and only looks are left to the runner."""
     database = configuration.settings.daemon.database.reveal()
     with open_store(database, upgrade=True) as store, store.exclusive():
         runner = Runner({}, _begin)
         flows = connect(configuration.settings, store, runner, now, threading.Event())
         try:
-            # Only looks are left to the runner; what is read is read here.
             kinds = {name: kind for name, kind in flows.kinds().items() if name in {"look", "deadline_scan"}}
             for name, kind in kinds.items():
                 runner.serve(name, kind)
-            swept = _read(flows, accounts, watch)
-            with store.transaction() as session:
-                flows.works.rejudging.request(session, accounts)
-            _rest(flows, runner, now)
-            with store.reading() as session:
-                standing = views.cases(session, Wanted(accounts=accounts), limit=1)["total"]
-                settling = worklist.waiting(session, accounts, after=now())
-            assert isinstance(standing, int)
-            return Passed(swept, standing, settling)
+            yield flows, runner
         finally:
             runner.stop(PATIENCE_S)
-            flows.close()
-
-
-def demand(configuration: Configuration, now: Callable[[], datetime], accounts: Sequence[str]) -> None:
-    """Tells the running daemon to read everything of these accounts again."""
-    with open_store(configuration.settings.daemon.database.reveal()) as store:
-        flows = connect(configuration.settings, store, Runner({}, _begin), now, threading.Event())
-        try:
-            for account in accounts:
-                flows.stripe.demand(account)
-        finally:
             flows.close()
 
 
@@ -80,14 +111,20 @@ def _read(flows: Flows, accounts: Sequence[str], watch: Watch) -> Sequence[Swept
 
 def _rest(flows: Flows, runner: Runner, now: Callable[[], datetime]) -> None:
     """Looks until nothing is due any more; what settles later is left for later."""
+    configured = {each.slug for each in flows.accounts}
     for _ in range(ROUNDS_MAX):
         with flows.works.store.reading() as session:
-            due = [*worklist.whose_turn(session, now()), *flows.works.rejudging.under_way(session)]
+            turns = [*worklist.whose_turn(session, now()), *flows.works.rejudging.under_way(session)]
+        due = [account for account in turns if account in configured]
         if not due:
             return
         for account in dict.fromkeys(due):
             runner.wake("look", account)
         runner.rest(PATIENCE_S)
+
+
+def _nobody(_: str) -> None:
+    """Nobody is woken by us: who looks finds what is marked."""
 
 
 def _begin(name: str, run: Callable[[], None]) -> None:

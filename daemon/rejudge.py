@@ -37,7 +37,7 @@ from daemon.store.marks import next_mark
 
 log = structlog.get_logger(__name__)
 
-SUBJECTS_A_STEP: Final = 400  # a tenth of a second or two: a look that becomes due waits no longer
+SUBJECTS_A_STEP: Final = 500  # a tenth of a second or two: a look that becomes due waits no longer
 CURSOR: Final = "rejudge"
 PHASES: Final = ("owners", "recorded", "given", "payouts", "rest")
 JUDGED: Final = "judged"  # the cursor that tells with which complete sources everything was judged last
@@ -127,7 +127,7 @@ class Rejudging:
             progress = _progress(session, account)
             if progress is None:
                 return False
-            some, following = _next(session, self._cartographer.landscape(session), account, progress)
+            some, following = batch_after(session, self._cartographer.landscape(session), account, progress)
             land, facts = self._observer.gather(session, account, some)
         policy = self._judging.policy_of(account)
         try:
@@ -159,7 +159,7 @@ class Rejudging:
         held.weigh(session, _withheld(verdicts, changes), progress.number, now)
         look_again(session, again_at([each.facts.subject for each in verdicts], changes, now))
         journal.append_all(session, notes, now)
-        count(changes, "pass")
+        count(verdicts, changes, "pass")
 
     def _settle(self, session: Session, land: Land, progress: Progress) -> None:
         """The walk is over: holds back what is too much, and lets the rest be opened."""
@@ -216,10 +216,13 @@ def _progress(session: Session, account: str) -> Progress | None:
     return None if position is None else Progress(**json.loads(position))
 
 
-def _next(
+def batch_after(
     session: Session, landscape: Landscape, account: str, progress: Progress
 ) -> tuple[list[Subject], Progress | None]:
-    """The next subjects of a walk, and where it goes on from there; after the last ones it ends."""
+    """The next subjects of a walk, and where it goes on from there; after the last ones it ends.
+
+    Whoever has a case comes at the end too, and may have come before.
+    """
     land, after, most = landscape.lands[account], progress.after, SUBJECTS_A_STEP
     match progress.phase:
         case "owners":

@@ -18,7 +18,7 @@ from daemon import canary
 from daemon.canary import CANARY
 from daemon.core.policy import UnusablePolicy
 from daemon.engine.clock import Clock, Tick
-from daemon.engine.local import Runner
+from daemon.engine.local import Kind, Runner
 from daemon.engine.supervisor import Supervisor
 from daemon.loop import LOOK
 from daemon.receive.route import Receiver
@@ -28,8 +28,11 @@ from daemon.settings import Configuration
 from daemon.store import journal
 from daemon.store.db import Store, open_store
 from daemon.store.errors import StoreError
-from daemon.wiring.flows import Flows, connect
-from metrics.catalog import build_info
+from daemon.wiring.faces import Serving
+from daemon.wiring.flows import FIGURES, Flows, connect
+from metrics import collector
+from metrics.catalog import REGISTRY, build_info, config_taken, config_taken_at
+from metrics.collector import StateCollector
 
 Role = Literal["all", "receive", "work"]
 
@@ -57,7 +60,15 @@ class Daemon:
         self.runner = Runner({}, supervisor.start)
         self._past: list[Flows] = []  # of configurations before a reload; their last runs may not be over
         self.flows = self._connect()
-        ticks = (Tick(DEADLINE_SCAN, EVERYTHING, EVERY_S), Tick(CANARY, EVERYTHING, canary.EVERY_S))
+        self._serving = Serving(self.runner, now)
+        self._serving.take(configuration.settings, self.flows)
+        self._figures = StateCollector(lambda: self.flows.figures(), now)
+        self.runner.serve(FIGURES, Kind(lambda _: self._figures.take()))
+        ticks = (
+            Tick(DEADLINE_SCAN, EVERYTHING, EVERY_S),
+            Tick(CANARY, EVERYTHING, canary.EVERY_S),
+            Tick(FIGURES, EVERYTHING, collector.EVERY_S),
+        )
         self._clock = Clock(ticks, self.runner)
         self.receiver = Receiver(store, configuration.registry, now, self._wake)
         hears = role != "work"
@@ -67,19 +78,24 @@ class Daemon:
             alive=self._broken,
             checks={"database": self._database, "threads": self._broken, "works": self._standing_still},
             metrics=not daemon.metrics,
+            rest=self._serving.faces if role != "receive" else None,
         )
         self.server = Server(daemon.listen, site)
         self._servers = [self.server]
         if daemon.metrics:
-            self._servers.append(Server(daemon.metrics, Site(alive=self._broken, metrics=True)))
+            own = Site(alive=self._broken, metrics=True)
+            self._servers.append(Server(daemon.metrics, own, daemon.metrics_tls))
         build_info.info({"version": metadata.version("reconciled"), "python": sys.version.split()[0]})
 
     def start(self) -> None:
         if self._role != "work":
             self.receiver.start(self._supervisor.start)
         if self._role != "receive":
+            self.flows.executor.begin()
             self.flows.judge_everything_again()
+            REGISTRY.register(self._figures)
             self._supervisor.start("clock", self._clock.run)
+        self._taken()
         keep_for_good()
         for number, server in enumerate(self._servers):
             self._supervisor.start(f"serve-{number}", server.run)
@@ -87,6 +103,7 @@ class Daemon:
 
     def reload(self) -> None:
         """Takes the configuration and the keys anew; a file that cannot be used changes nothing."""
+        config_taken.set(0)
         problems = self._configuration.reload()
         for problem in problems:
             log.warning("configuration_refused", problem=str(problem))
@@ -97,13 +114,20 @@ class Daemon:
         except (SecretUnreadable, UnusablePolicy, OSError, StoreError) as problem:
             log.warning("configuration_refused", problem=str(problem))
             return
+        self._taken()
         self._past.append(self.flows)
         self.flows = flows
+        self._serving.take(self._configuration.settings, flows)
         self.receiver.reload(self._configuration.registry)
         flows.judge_everything_again()
         log.info("reloaded", accounts=len(self._configuration.settings.accounts))
 
+    def _taken(self) -> None:
+        config_taken.set(1)
+        config_taken_at.set(self._now().timestamp())
+
     def stop(self) -> None:
+        self._serving.close()
         for server in self._servers:
             server.stop()
         self._clock.stop()
@@ -111,6 +135,8 @@ class Daemon:
             log.warning(
                 "not_drained", because=f"runs took longer than {DRAIN_S} s; what they were at is due again"
             )
+        if self._role != "receive":
+            REGISTRY.unregister(self._figures)
         if self._role != "work":
             self.receiver.stop()
         for name in self._supervisor.join(DRAIN_S):

@@ -4,7 +4,7 @@ Each flow has a question that it asks of the database: which of my keys are due 
 second or so, and nothing else in the program keeps time.
 """
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -38,9 +38,14 @@ class Scan:
             self._engine.wake(kind, each)
 
 
-def looks(session: Session, now: datetime) -> Iterable[tuple[str, str]]:
-    """The accounts with something to look at, the one first that waited longest for its turn."""
-    return [(LOOK, account) for account in worklist.whose_turn(session, now)]
+def looks(accounts: Collection[str]) -> Due:
+    """Those of these accounts with something to look at, the one first that waited longest for its turn.
+
+    What is on the list of an account that is no longer configured waits there, should it come back.
+    """
+    return lambda session, now: [
+        (LOOK, account) for account in worklist.whose_turn(session, now) if account in accounts
+    ]
 
 
 def walks(rejudging: Rejudging) -> Due:

@@ -6,12 +6,17 @@ lives, `/readyz` whether it can do its work, `/metrics` what it did. Whatever el
 
 import asyncio
 import gc
+import secrets
 import socket
+import ssl
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
+from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 import msgspec
 import uvicorn
+from structlog.contextvars import bound_contextvars
 
 from daemon.asgi import Answer, App, Receive, Scope, Send, answer, problem
 from daemon.receive.route import PREFIX
@@ -33,14 +38,28 @@ READ_ONLY = problem(
 
 
 class CannotListen(Exception):
-    """The address to listen on cannot be had."""
+    """The address to listen on cannot be had, or its certificate cannot be used."""
+
+
+class Certificates(Protocol):
+    """Files: ours, its key, and whose certificates a client must show; None: it need not show any."""
+
+    @property
+    def certificate(self) -> Path: ...
+
+    @property
+    def key(self) -> Path: ...
+
+    @property
+    def client_ca(self) -> Path | None: ...
 
 
 class Server:
     """One application at one address. The address is taken at once, so that a mistake is seen before all else."""
 
-    def __init__(self, listen: str, app: App) -> None:
+    def __init__(self, listen: str, app: App, tls: Certificates | None = None) -> None:
         """Raises CannotListen with a sentence."""
+        spoken = _spoken(listen, tls) if tls is not None else {}
         host, _, port = listen.rpartition(":")
         host = host.strip("[]")
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
@@ -54,6 +73,7 @@ class Server:
         self._server = uvicorn.Server(
             uvicorn.Config(
                 app,
+                **spoken,
                 http="httptools",
                 loop="auto",
                 ws="none",
@@ -75,6 +95,25 @@ class Server:
 
     def stop(self) -> None:
         self._server.should_exit = True
+
+
+def _spoken(listen: str, tls: Certificates) -> dict[str, Any]:
+    """What uvicorn is told; the files are tried here, where a sentence can still be said."""
+    try:
+        tried = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        tried.load_cert_chain(tls.certificate, tls.key)
+        if tls.client_ca is not None:
+            tried.load_verify_locations(tls.client_ca)
+    except (OSError, ssl.SSLError) as error:
+        raise CannotListen(
+            f"{listen} cannot speak TLS: {tls.certificate}, its key or its client_ca cannot be used ({error.strerror})."
+        ) from None
+    return {
+        "ssl_certfile": tls.certificate,
+        "ssl_keyfile": tls.key,
+        "ssl_ca_certs": tls.client_ca,
+        "ssl_cert_reqs": ssl.CERT_NONE if tls.client_ca is None else ssl.CERT_REQUIRED,
+    }
 
 
 def keep_for_good() -> None:
@@ -115,7 +154,10 @@ class Site:
             shown = await page(scope) if scope["method"] in {"GET", "HEAD"} else READ_ONLY
             await shown.send(send)
         elif self._rest is not None:
-            await self._rest(scope, receive, send)
+            with bound_contextvars(
+                request_id=secrets.token_hex(8)
+            ):  # on every line that is logged because of it
+                await self._rest(scope, receive, send)
         else:
             await NOWHERE.send(send)
 

@@ -87,6 +87,14 @@ def _database_url(value: Any, info: ValidationInfo) -> Any:
 ListenAddress = Annotated[str, AfterValidator(_listen_address)]
 
 
+class Tls(Section):
+    """[daemon] metrics_tls: who shows the metrics has a certificate and, with `client_ca`, so has whoever asks."""
+
+    certificate: FilePath
+    key: FilePath
+    client_ca: FilePath | None = None
+
+
 class Daemon(Section):
     """[daemon]: this process."""
 
@@ -96,6 +104,7 @@ class Daemon(Section):
     listen: ListenAddress = "127.0.0.1:8787"
     public_url: SafeUrl | None = None  # how people reach the console; links in messages begin with it
     metrics: ListenAddress | Literal[""] = "127.0.0.1:9464"  # "" = on the main address
+    metrics_tls: Tls | None = None  # only where metrics have an address of their own
     secret_key: SecretRef = Field({"file": "reconciled.key"}, validate_default=True)
     timezone: Annotated[str, AfterValidator(_timezone)] = "UTC"  # business days and people; storage is UTC
     stripe_api: SafeUrl = "https://api.stripe.com"
@@ -159,6 +168,7 @@ class SlackChannel(Section):
 class EmailChannel(Section):
     smtp: Annotated[str, Field(pattern=r"^smtps?://[^@\s]+$")]
     to: tuple[str, ...]
+    sender: str | None = None  # reconciled@ the server's name, unless said otherwise
     user: str | None = None
     password: SecretRef | None = None
 

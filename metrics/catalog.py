@@ -5,11 +5,20 @@ value is from a closed set, except `account`. All label values are touched at th
 failure is visible as a rate.
 """
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Info, disable_created_metrics
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    Info,
+    ProcessCollector,
+    disable_created_metrics,
+)
 
 disable_created_metrics()  # type: ignore[no-untyped-call]  # a second series per counter, which nobody reads
 
 REGISTRY = CollectorRegistry()
+ProcessCollector(registry=REGISTRY)  # CPU, memory, open files; nothing where there is no /proc
 
 STRIPE_ENDPOINTS = (
     "account", "balance", "balance_transactions", "charges", "credit_notes", "customers", "disputes",
@@ -132,15 +141,94 @@ events_dead_lettered = Counter(
     "Subjects set aside because looks at them failed too often.",
     registry=REGISTRY,
 )
+SYSTEMS = ("stripe", "crm", "entitlement")
+FAILURES = ("unreachable", "rate_limited", "budget", "auth", "permission", "malformed")
+COMPARISONS = ("match", "mismatch", "missing_remote", "missing_local", "incomparable")
+VERDICTS = ("good", "late", "lost")
+
+enrichment_failures = Counter(
+    "reconciled_enrichment_failures_total",
+    "Reads of a system that failed, by why; one that is tried again counts again.",
+    ["system", "reason"],
+    registry=REGISTRY,
+)
+comparisons = Counter(
+    "reconciled_comparisons_total",
+    "Customers compared with another system, by what came of it: no mismatch is not nothing compared.",
+    ["system", "result"],
+    registry=REGISTRY,
+)
+queue_wait = Histogram(
+    "reconciled_queue_wait_seconds",
+    "From when a subject was due to be looked at to when a look took it, for the first time.",
+    buckets=(0.05, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 300, 900, 3_600),
+    registry=REGISTRY,
+)
+event_verdicts = Counter(
+    "reconciled_event_verdicts_total",
+    "Objects that events, polls and replays had marked, by what became of them: looked at in time, late, or set aside.",
+    ["verdict"],
+    registry=REGISTRY,
+)
 gap_events_found = Counter(
     "reconciled_gap_events_found_total",
     "Events that polling found and that no webhook brought in time.",
     registry=REGISTRY,
 )
-event_watermark = Gauge(
-    "reconciled_event_watermark_timestamp_seconds",
-    "Everything that events told until then was taken in.",
-    ["account"],
+APPROVAL_DECISIONS = ("approved", "rejected", "changes_requested", "expired", "withdrawn")
+APPROVAL_ACTORS = ("human", "policy")
+
+approvals = Counter(
+    "reconciled_approvals_total",
+    "How proposals were decided, by the kind of the case that they stand on and by whom.",
+    ["kind", "decision", "actor"],
+    registry=REGISTRY,
+)
+approval_wait = Histogram(
+    "reconciled_approval_wait_seconds",
+    "From the making of a proposal's version to its decision.",
+    buckets=(60, 300, 900, 3_600, 14_400, 86_400, 259_200, 604_800),
+    registry=REGISTRY,
+)
+ACTIONS = (
+    "refund", "capture", "dispute_evidence", "dispute_accept", "invoice_pay", "invoice_send", "invoice_void",
+    "invoice_uncollectible", "credit_note", "subscription_cancel", "subscription_pause", "subscription_resume",
+    "subscription_change", "review_approve", "payment_link", "entitlement_set", "crm_update", "crm_task", "message",
+    "acknowledge",
+)  # fmt: skip
+ACTION_OUTCOMES = ("ok", "noop", "failed", "refused", "unknown")
+
+actions = Counter(
+    "reconciled_actions_total",
+    "Attempts by the action and how they ended; noop: it had been done already, or the world had changed.",
+    ["action", "outcome"],
+    registry=REGISTRY,
+)
+INVARIANTS = ("action_without_approval", "double_execution", "cross_account_key")
+
+invariant_violations = Counter(
+    "reconciled_invariant_violations_total",
+    "What must never happen, and was about to: it was stopped, and somebody has to look why.",
+    ["invariant"],
+    registry=REGISTRY,
+)
+config_taken = Gauge(
+    "reconciled_config_last_reload_successful",
+    "1 while the configuration that lies there is the one in force, 0 after a reload that was refused.",
+    registry=REGISTRY,
+)
+config_taken_at = Gauge(
+    "reconciled_config_last_reload_success_timestamp_seconds",
+    "When a configuration was last taken.",
+    registry=REGISTRY,
+)
+DELIVERY_CHANNELS = ("callback", "email")
+DELIVERY_OUTCOMES = ("delivered", "failed", "blocked", "dead")
+
+deliveries = Counter(
+    "reconciled_deliveries_total",
+    "Tries to deliver a callback or a notification, by how they ended; dead: it was the last one.",
+    ["channel", "outcome"],
     registry=REGISTRY,
 )
 build_info = Info("reconciled_build", "Which version runs.", registry=REGISTRY)
@@ -157,8 +245,28 @@ for kind in CASE_KINDS:
     cases_opened.labels(kind)
 for stage in CANARY_STAGES:
     canary.labels(stage)
+for system in SYSTEMS:
+    for reason in FAILURES:
+        enrichment_failures.labels(system, reason)
+for system in SYSTEMS[1:]:
+    for result in COMPARISONS:
+        comparisons.labels(system, result)
+for verdict in VERDICTS:
+    event_verdicts.labels(verdict)
 for why in ("mark", "pass"):
     subjects_judged.labels(why)
 for endpoint in STRIPE_ENDPOINTS:
     for outcome in STRIPE_OUTCOMES:
         stripe_requests.labels(endpoint, outcome)
+for kind in CASE_KINDS:
+    for decision in APPROVAL_DECISIONS:
+        for actor in APPROVAL_ACTORS:
+            approvals.labels(kind, decision, actor)
+for action in ACTIONS:
+    for outcome in ACTION_OUTCOMES:
+        actions.labels(action, outcome)
+for invariant in INVARIANTS:
+    invariant_violations.labels(invariant)
+for channel in DELIVERY_CHANNELS:
+    for outcome in DELIVERY_OUTCOMES:
+        deliveries.labels(channel, outcome)

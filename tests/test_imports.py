@@ -27,6 +27,10 @@ VIOLATIONS = {
     "The core is pure: no clock, no network, no disk": ("daemon/core/canonical.py", "import time"),
     "Only accounts.stripe knows Stripe's SDK": ("daemon/check.py", "import stripe"),
     "Tables and their language stay inside the store": ("daemon/cli.py", "import sqlmodel"),
+    "Faces speak to the desk and the views, never to the store": (
+        "daemon/faces/door.py",
+        "import daemon.store.db",
+    ),
     "The CRM, the product and Stripe do not know each other": (
         "accounts/crm/__init__.py",
         "import accounts.stripe.reads",

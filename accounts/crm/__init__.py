@@ -32,8 +32,13 @@ class Crm(Protocol):
     updates: bool
     tasks: bool
 
-    def pages(self, stripe_account: str, *, afresh: bool = False) -> Iterator[Page[Record]]:
-        """All records. Asking for the next page says that this one is kept; `afresh` forgets what was kept."""
+    def pages(
+        self, stripe_account: str, *, afresh: bool = False, kept: bool = True
+    ) -> Iterator[Page[Record]]:
+        """All records. Asking for the next page says that this one is kept; `afresh` forgets what was kept.
+
+        Who only looks and keeps nothing says so: `kept` is False, and no later pass builds on this one.
+        """
 
     def record(self, key: str, stripe_account: str) -> Record | None:
         """One record; None only where the CRM is known not to have it."""

@@ -25,7 +25,9 @@ class CsvCrm:
         fields = crm.fields.named() if crm.fields else None
         self._rows = CsvRows(source, crm, fields, NEEDED, record_shape(crm.amounts), now=now)
 
-    def pages(self, stripe_account: str, *, afresh: bool = False) -> Iterator[Page[Record]]:
+    def pages(
+        self, stripe_account: str, *, afresh: bool = False, kept: bool = True
+    ) -> Iterator[Page[Record]]:
         return self._rows.pages()  # a file is always afresh
 
     def record(self, key: str, stripe_account: str) -> Record | None:

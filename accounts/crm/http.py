@@ -42,8 +42,10 @@ class HttpCrm:
         self.updates = crm.write.update is not None
         self.tasks = crm.write.task is not None
 
-    def pages(self, stripe_account: str, *, afresh: bool = False) -> Iterator[Page[Record]]:
-        return self._rows.pages(stripe_account, afresh=afresh)
+    def pages(
+        self, stripe_account: str, *, afresh: bool = False, kept: bool = True
+    ) -> Iterator[Page[Record]]:
+        return self._rows.pages(stripe_account, afresh=afresh, kept=kept)
 
     def record(self, key: str, stripe_account: str) -> Record | None:
         return self._rows.one(key, stripe_account)

@@ -25,7 +25,9 @@ class SqlCrm:
         self.updates = crm.write.update is not None
         self.tasks = crm.write.task is not None
 
-    def pages(self, stripe_account: str, *, afresh: bool = False) -> Iterator[Page[Record]]:
+    def pages(
+        self, stripe_account: str, *, afresh: bool = False, kept: bool = True
+    ) -> Iterator[Page[Record]]:
         return self._rows.pages(stripe_account)  # a query is always afresh
 
     def record(self, key: str, stripe_account: str) -> Record | None:

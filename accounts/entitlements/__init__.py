@@ -36,8 +36,13 @@ class Entitlements(Protocol):
     updates: bool
     inserts: bool
 
-    def pages(self, stripe_account: str, *, afresh: bool = False) -> Iterator[Page[Entitlement]]:
-        """All of them. Asking for the next page says that this one is kept; `afresh` forgets what was kept."""
+    def pages(
+        self, stripe_account: str, *, afresh: bool = False, kept: bool = True
+    ) -> Iterator[Page[Entitlement]]:
+        """All of them. Asking for the next page says that this one is kept; `afresh` forgets what was kept.
+
+        Who only looks and keeps nothing says so: `kept` is False, and no later pass builds on this one.
+        """
 
     def entitlement(self, key: str, stripe_account: str) -> Entitlement | None:
         """One of them; None only where the product is known not to have it."""

@@ -24,7 +24,9 @@ class CsvEntitlements:
         fields = product.fields.named() if product.fields else None
         self._rows = CsvRows(source, product, fields, NEEDED, ENTITLEMENT_SHAPE, now=now)
 
-    def pages(self, stripe_account: str, *, afresh: bool = False) -> Iterator[Page[Entitlement]]:
+    def pages(
+        self, stripe_account: str, *, afresh: bool = False, kept: bool = True
+    ) -> Iterator[Page[Entitlement]]:
         return self._rows.pages()  # a file is always afresh
 
     def entitlement(self, key: str, stripe_account: str) -> Entitlement | None:

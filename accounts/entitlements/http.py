@@ -42,8 +42,10 @@ class HttpEntitlements:
         self.updates = product.write.update is not None
         self.inserts = product.write.insert is not None
 
-    def pages(self, stripe_account: str, *, afresh: bool = False) -> Iterator[Page[Entitlement]]:
-        return self._rows.pages(stripe_account, afresh=afresh)
+    def pages(
+        self, stripe_account: str, *, afresh: bool = False, kept: bool = True
+    ) -> Iterator[Page[Entitlement]]:
+        return self._rows.pages(stripe_account, afresh=afresh, kept=kept)
 
     def entitlement(self, key: str, stripe_account: str) -> Entitlement | None:
         return self._rows.one(key, stripe_account)

@@ -24,7 +24,9 @@ class SqlEntitlements:
         self.updates = product.write.update is not None
         self.inserts = product.write.insert is not None
 
-    def pages(self, stripe_account: str, *, afresh: bool = False) -> Iterator[Page[Entitlement]]:
+    def pages(
+        self, stripe_account: str, *, afresh: bool = False, kept: bool = True
+    ) -> Iterator[Page[Entitlement]]:
         return self._rows.pages(stripe_account)  # a query is always afresh
 
     def entitlement(self, key: str, stripe_account: str) -> Entitlement | None:

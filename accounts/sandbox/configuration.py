@@ -32,6 +32,11 @@ approvers = 2
 [[approve]]
 action = "refund"
 approvers = 1
+
+[[approve]]
+action = "dispute_evidence"
+approvers = 1
+roles = ["disputes"]
 """
 
 HEAD = """\

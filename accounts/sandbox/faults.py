@@ -26,6 +26,7 @@ class Faults:
 
     # The next n writes.
     lock_timeouts: int = 0  # 429 `lock_timeout`, without reason and without request id, nothing done
+    writes_lost: int = 0  # the connection closes before anything is done or remembered
     answers_lost: int = 0  # the write is done, then the connection closes
     errors_after_write: int = 0  # the write is done, then a 500 is answered, stored and replayed
     errors_before_write: int = 0  # a 500 is answered and stored, nothing is done

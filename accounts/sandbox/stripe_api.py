@@ -188,6 +188,8 @@ class StripeFace:
         faults = arrival.account.faults
         if faults.latency_s:
             await asyncio.sleep(faults.latency_s)
+        if faults.spend("writes_lost"):
+            raise HungUp
         if faults.spend("lock_timeouts"):
             raise refusals.lock_timeout()
         call = _call(self._world, arrival)

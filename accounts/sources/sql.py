@@ -98,6 +98,9 @@ class SqlRows(Generic[Row]):
             raise Malformed(
                 f"{self._source}: asked for {self._shape.noun} {shown(key)}, it answered with other ones."
             )
+        # Of lists by account, no list shows a row that has lost its account: whoever comes new would not know it.
+        if self.per_account and "stripe_account" in found[0] and found[0]["stripe_account"] in {None, ""}:
+            return None
         return rows[key]
 
     def write(self, statement: str, values: Mapping[str, object]) -> None:

@@ -61,9 +61,9 @@ class WebRows(Generic[Row]):
     def close(self) -> None:
         self._wire.close()
 
-    def pages(self, stripe_account: str, *, afresh: bool = False) -> Iterator[Page[Row]]:
+    def pages(self, stripe_account: str, *, afresh: bool = False, kept: bool = True) -> Iterator[Page[Row]]:
         """Every row there is. To ask for the next page is to say that this one is kept: only then is it asked
-        for conditionally at the next pass."""
+        for conditionally at the next pass. Who keeps nothing says so, and leaves the next pass as it was."""
         url: str | None = self._addresses.first(stripe_account)
         asked: set[int] = set()
         witness: str | None = None
@@ -84,7 +84,7 @@ class WebRows(Generic[Row]):
                 page, following = self._page(answer, url, f"page {len(asked)}", stripe_account)
             witness = page.keys[-1] if page.keys else witness
             yield page
-            if not page.unchanged:
+            if kept and not page.unchanged:
                 self._remember(url, answer, page, following)
             url = following
         self._witnesses[self._list(stripe_account)] = witness
@@ -102,13 +102,18 @@ class WebRows(Generic[Row]):
         whole = self._parsed(answer, place)
         if self._is_deleted(whole, place):
             return None
-        row = self._shape.read(self._named(whole, place), self._source, place)
+        named = self._named(whole, place)
+        row = self._shape.read(named, self._source, place)
         if self._shape.key_of(row) != key:
             raise Malformed(
                 f"{self._source}: asked for {self._shape.noun} {shown(key)}, it answered with "
                 f"{shown(self._shape.key_of(row))}. Correct read, or the name of the key."
             )
-        return row
+        return None if self.per_account and self._is_nobodys(named) else row
+
+    def _is_nobodys(self, named: Mapping[str, object]) -> bool:
+        """Of lists by account, no list shows a row that has lost its account: whoever comes new would not know it."""
+        return "stripe_account" in self._fields and named.get("stripe_account") in {None, ""}
 
     def change(self, endpoint: str, key: str, changes: Mapping[str, object]) -> None:
         """Writes these fields of ours under their names. Raises Refused or Uncertain."""

@@ -147,7 +147,9 @@ def action_error(
             if connected
             else "Stripe could not be reached: nothing was sent."
         )
-        return Uncertain(f"{action}: {told} Look at the object first.", account=account)
+        return Uncertain(
+            f"{action}: {told} Look at the object first.", nothing_done=not connected, account=account
+        )
     if status == 429:
         why = (
             LOCK_TIMEOUT
@@ -157,6 +159,7 @@ def action_error(
         return Uncertain(
             f"{action}: Stripe asks to wait ({why or 'rate limit'}) and has done nothing. The same key may be "
             "sent again.",
+            nothing_done=True,
             account=account,
             request_id=request_id,
         )
@@ -171,6 +174,7 @@ def action_error(
         told = "repeats the failure it stored for this key" if replayed else "gave no answer that settles it"
         return Uncertain(
             f"{action}: Stripe {told} (status {status}). Look at the object first.",
+            stored=replayed,
             account=account,
             request_id=request_id,
         )

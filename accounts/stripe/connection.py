@@ -19,6 +19,7 @@ from accounts.registry import Key
 from accounts.stripe.answers import NoSuchObject, no_answer, observation_error
 from accounts.stripe.body import read_body
 from metrics.catalog import stripe_read_budget_used_ratio, stripe_requests
+from metrics.exemplars import exemplar
 
 T = TypeVar("T")
 
@@ -97,15 +98,15 @@ class Connection:
         url = f"{self._base_url}{path}?{query}" if query else f"{self._base_url}{path}"
         self._budget_ratio.set(self._budget.spend(purpose))
         with self._limiter.slot(endpoint, about=path):
-            outcome = "network"
+            outcome, request_id = "network", None
             try:
                 answer = self._send(url, decode, resource, as_owner)
-                outcome = "ok"
+                outcome, request_id = "ok", answer.request_id
             except ObservationError as problem:
-                outcome = _outcome(problem)
+                outcome, request_id = _outcome(problem), problem.request_id
                 raise
             finally:
-                stripe_requests.labels(endpoint, outcome).inc()
+                stripe_requests.labels(endpoint, outcome).inc(exemplar=exemplar("request_id", request_id))
         return answer
 
     def _send(self, url: str, decode: Callable[[bytes], T], resource: str, as_owner: bool) -> Answer[T]:

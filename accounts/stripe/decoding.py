@@ -4,7 +4,7 @@ Here is what the shapes themselves must not hold: the key that hashes personal d
 may be kept.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
@@ -86,6 +86,12 @@ class Decoding:
                 decoder = self._ones[shape] = msgspec.json.Decoder(shape, dec_hook=self._kept)
             one: S = decoder.decode(body)
             return one
+
+    def fields(self, names: Collection[str], body: bytes) -> dict[str, Any]:
+        """These fields as they are, personal ones too, where the object has them."""
+        with understood(dict):
+            whole = msgspec.json.decode(body, type=dict[str, Any])
+        return {name: whole[name] for name in names if name in whole}
 
     def page(self, shape: type[S], body: bytes) -> Listed[S]:
         decoder = self._lists.get(shape)

@@ -3,7 +3,7 @@
 A Reader is made from a proven key only, so that what it does not find is absent. It holds one page at a time.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -18,7 +18,7 @@ from accounts.stripe.connection import Answer, Connection
 from accounts.stripe.decoding import Decoding, Listed, Unreadable
 from accounts.stripe.identity import Proven
 from accounts.stripe.permissions import Missing, Permissions
-from accounts.stripe.resources import BY_TYPE, SUBSCRIPTION_ITEMS, Resource
+from accounts.stripe.resources import BY_TYPE, SUBSCRIPTION_ITEMS, UNSWEPT, Resource
 from accounts.stripe.shapes import Subscription, SubscriptionItem
 from accounts.stripe.shapes.base import Embedded
 
@@ -49,6 +49,7 @@ class Reader:
         if proven.key is not connection.key:
             raise Unproven("Another key was proven than the one to be used.", account=connection.account)
         self.account = connection.account
+        self.stripe_account = proven.stripe_account
         self._connection = connection
         self._permissions = permissions
         self._decoding = decoding
@@ -136,7 +137,7 @@ class Reader:
 
     def one(self, address: Address, *, purpose: Purpose) -> Any:
         """The object in its shape, Deleted, or None where Stripe says that there is none."""
-        resource = BY_TYPE.get(address.type)
+        resource = BY_TYPE.get(address.type) or UNSWEPT.get(address.type)
         if resource is None:
             raise Malformed(f"Objects of the type {address.type[:60]!r} are not read.", account=self.account)
         path = f"{resource.path}/{self._sound(address.id)}" if resource.listed else resource.path
@@ -148,6 +149,28 @@ class Reader:
         if getattr(one, "id", address.id) != address.id:
             raise Malformed(f"Stripe answered with another object than {address.id}.", account=self.account)
         return self._with_all_items(one, purpose) if isinstance(one, Subscription) else one
+
+    def with_personal(
+        self, address: Address, fields: Collection[str], *, purpose: Purpose
+    ) -> tuple[Any, Mapping[str, Any]]:
+        """The object as `one` gives it, and these fields of it that no shape keeps.
+
+        They are personal, or open by themselves: for the reviewer's eyes and for the moment of sending. They are
+        never logged, and never stored but encrypted.
+        """
+        resource = BY_TYPE[address.type]
+        decode = self._decode_one(resource)
+        path = f"{resource.path}/{self._sound(address.id)}"
+        try:
+            one, personal = self._get(
+                resource, path, [], purpose, lambda body: (decode(body), self._decoding.fields(fields, body))
+            ).content
+        except NoSuchObject:
+            return None, {}
+        self._check_mode(one)
+        if getattr(one, "id", address.id) != address.id:
+            raise Malformed(f"Stripe answered with another object than {address.id}.", account=self.account)
+        return one, personal
 
     def the(self, resource: Resource, *, purpose: Purpose) -> Any:
         """What there is only one of: the account, the balance."""

@@ -5,6 +5,7 @@ idempotency key it is given. A failure is Refused, when nothing was done and Str
 """
 
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -146,6 +147,8 @@ class Writer:
             raise Uncertain(
                 f"{action}: Stripe asks to wait ({told.reason or 'no reason given'}) and has done nothing. The "
                 "same key may be sent again.",
+                nothing_done=True,
+                retry_after_s=told.retry_after_s,
                 account=self.account,
                 request_id=told.request_id,
             ) from None
@@ -233,7 +236,9 @@ def _as_it_is(request: Any) -> Any:
 
 
 def _never_connected(cause: BaseException | None) -> bool:
-    if isinstance(cause, requests.exceptions.ConnectTimeout | requests.exceptions.SSLError):
+    """Whether nothing can have been sent. A connection that broke, by TLS or otherwise, may have carried it before."""
+    if isinstance(cause, requests.exceptions.ConnectTimeout):
         return True
     reason = getattr(cause.args[0], "reason", None) if cause is not None and cause.args else None
-    return type(reason).__name__ == "NewConnectionError"
+    why = reason.args[0] if isinstance(reason, BaseException) and reason.args else None
+    return type(reason).__name__ == "NewConnectionError" or isinstance(why, ssl.SSLCertVerificationError)

@@ -21,9 +21,9 @@ from accounts.stripe.resources import (
     OPTIONAL,
     RESOURCES,
     Resource,
+    act_permissions,
     key_link,
     read_permissions,
-    write_permissions,
 )
 from daemon.check.report import AccountReport, Finding, KeyState, Missing
 from daemon.check.webhooks import check_endpoint, wanted_endpoint
@@ -58,7 +58,7 @@ class _Checking:
         # Nothing is kept of what is read here, so the key that hashes personal detail may be any.
         self.outside = Outside(Decoding(b"check"), MemoryLedger(), now)
         self.skew_s = 0.0
-        read, act = read_permissions(optional=True), write_permissions()
+        read, act = read_permissions(optional=True), act_permissions()
         self.report = AccountReport(
             id=account.id,
             stripe_account=account.stripe_account,

@@ -3,10 +3,12 @@
 from collections.abc import Iterator
 
 from accounts.configuration import SecretRef, SecretUnreadable
+from daemon.actions import BY_NAME
 from daemon.check.report import Finding
-from daemon.core.policy import UnusablePolicy, read_policy
+from daemon.core.policy import UnusablePolicy, read_policy, version_of
 from daemon.settings import Settings
-from daemon.store import schema
+from daemon.store import people, policies, schema
+from daemon.store.db import Store, open_store
 from daemon.store.errors import StoreError
 from daemon.store.schema import SchemaState
 from daemon.wiring import secret_key
@@ -18,6 +20,7 @@ def check_installation(settings: Settings) -> Iterator[Finding]:
     yield from _database(settings)
     yield from _policies(settings)
     yield from _other_secrets(settings)
+    yield from _promised(settings)
 
 
 def _accounts(settings: Settings) -> Iterator[Finding]:
@@ -70,6 +73,44 @@ def _database(settings: Settings) -> Iterator[Finding]:
                 f"Its schema {found.found} is newer than this program, which knows {found.known}. "
                 "Install the newer program.",
             )
+        case SchemaState.CURRENT | SchemaState.SERVED:
+            try:
+                with open_store(settings.daemon.database.reveal()) as store:
+                    yield from _people(store)
+                    yield from _policies_in_force(store, settings)
+            except StoreError as problem:
+                yield Finding("problem", "daemon.database", str(problem))
+
+
+def _people(store: Store) -> Iterator[Finding]:
+    with store.reading() as session:
+        everybody = people.everybody(session)
+    if not [each for each in everybody if each.role == "admin" and each.disabled_at is None]:
+        yield Finding(
+            "warning",
+            "users",
+            "There is no admin yet, so changes of people and policies take effect without anybody's second look. "
+            "`reconciled users add NAME --role admin` adds one; from two on, each confirms what the other wants.",
+        )
+
+
+def _policies_in_force(store: Store, settings: Settings) -> Iterator[Finding]:
+    """A file that was changed and not activated looks as if it applied."""
+    with store.reading() as session:
+        in_force = {name: policies.active(session, name) for name in settings.policies}
+    for name, path in settings.policies.items():
+        active = in_force[name]
+        try:
+            version = version_of(path.read_bytes().decode())
+        except (OSError, UnicodeDecodeError):
+            continue  # which is a problem of its own
+        if active is not None and active.hash != version:
+            yield Finding(
+                "warning",
+                f"policies.{name}",
+                f"{path} is not what is in force, which is version {active.hash[:12]}. "
+                f"`reconciled policy activate {path}` puts the file in force, `policy show` prints what is.",
+            )
 
 
 def _policies(settings: Settings) -> Iterator[Finding]:
@@ -105,3 +146,20 @@ def _other_secrets(settings: Settings) -> Iterator[Finding]:
             reference.read()
         except SecretUnreadable as problem:
             yield Finding("problem", where, f"It cannot be used: {problem}.")
+
+
+def _promised(settings: Settings) -> Iterator[Finding]:
+    """What is configured and not served, or names what there is not."""
+    if settings.notify.slack:
+        yield Finding(
+            "warning",
+            "notify.slack",
+            "Nothing is sent to Slack yet; [notify.email] is served. Nobody is told there.",
+        )
+    for name, mapped in settings.gate.actions.items():
+        if mapped.action not in BY_NAME:
+            yield Finding(
+                "problem",
+                f"gate.actions.{name}",
+                f"“{mapped.action[:60]}” is no action; there are {', '.join(sorted(BY_NAME))}.",
+            )

@@ -15,30 +15,78 @@ from accounts.errors import WorldError
 from accounts.sandbox.client import SandboxUnreachable
 from daemon import demo, logs
 from daemon import init as initial
+from daemon.bench.programs import Broken
 from daemon.check import check, text
-from daemon.cli import cases, database, journal, policy, pretend, working
-from daemon.cli.terminal import INTERRUPTED, OK, PROBLEMS, UNUSABLE, Failed, Options, say, show, show_table
+from daemon.cli import (
+    activating,
+    callbacks,
+    cases,
+    database,
+    desk,
+    diagnosing,
+    erasing,
+    journal,
+    measuring,
+    people,
+    policy,
+    pretend,
+    replaying,
+    signing,
+    stops,
+    working,
+)
+from daemon.cli.terminal import (
+    INTERRUPTED,
+    OK,
+    PROBLEMS,
+    UNUSABLE,
+    Failed,
+    Misused,
+    Options,
+    say,
+    show,
+    show_table,
+)
 from daemon.core.policy import UnusablePolicy
+from daemon.replay import NothingToReplay
 from daemon.serve import CannotListen
 from daemon.settings import Unusable
 from daemon.store.errors import StoreError
+from daemon.trial.ground import NoTrial
 
 app = typer.Typer(
     no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False, rich_markup_mode=None
 )
 app.command("run")(working.run)
 app.command("sweep")(working.sweep)
+app.command("bench")(measuring.bench)
+app.command("replay")(replaying.replay)
+app.command("login")(signing.login)
+app.command("actions")(stops.actions)
+app.command("erase")(erasing.erase)
 app.add_typer(cases.commands, name="cases", help="The queue: what stands, the most urgent first.")
 app.add_typer(policy.commands, name="policy", help="What counts as a disagreement, and who may approve what.")
 app.add_typer(
     journal.commands, name="journal", help="What was decided and done, in a chain that shows tampering."
 )
 app.add_typer(database.commands, name="db", help="The schema and its backups.")
+app.add_typer(people.users, name="users", help="People: who may decide, where, and up to how much.")
+app.add_typer(
+    people.tokens, name="tokens", help="Tokens: for people's programs, and for programs of their own."
+)
+app.add_typer(
+    callbacks.commands,
+    name="callbacks",
+    help="What was told outside, by callback and mail, and what was not.",
+)
+desk.install(cases.commands)
+activating.install(policy.commands)
 app.add_typer(pretend.commands, name="sandbox", help="The pretend world: incidents to rehearse.")
 
 # What went wrong outside of us; the message says it to a person.
 SENTENCES = (
-    WorldError, StoreError, SecretUnreadable, UnusablePolicy, SandboxUnreachable, CannotListen, initial.Exists, Failed,
+    WorldError, StoreError, SecretUnreadable, UnusablePolicy, SandboxUnreachable, CannotListen, initial.Exists, NoTrial,
+    NothingToReplay, Failed, Broken,
 )  # fmt: skip
 
 
@@ -71,8 +119,13 @@ def init_command(context: typer.Context) -> None:
 def check_command(
     context: typer.Context,
     as_json: Annotated[bool, typer.Option("--json", help="For programs.")] = False,
+    live: Annotated[
+        bool, typer.Option(help="Ask the running daemon instead, as its runbooks would.")
+    ] = False,
 ) -> None:
     """Say what is missing, all of it at once, and what to do: keys, permissions, sources, webhooks, database."""
+    if live:
+        raise typer.Exit(diagnosing.diagnose(context.obj.settings(), as_json=as_json))
     report = check(context.obj.settings())
     if as_json:
         show(msgspec.json.format(msgspec.json.encode({"ok": report.ok} | asdict(report))).decode())
@@ -105,6 +158,9 @@ def run(arguments: list[str]) -> int:
         return app(arguments, standalone_mode=False) or OK
     except Unusable as error:
         say(f"{error.path} cannot be used:", *(f"  {problem}" for problem in error.problems))
+        return UNUSABLE
+    except Misused as error:
+        say(str(error))
         return UNUSABLE
     except SENTENCES as error:
         say(str(error))

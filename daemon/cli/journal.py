@@ -58,7 +58,7 @@ def verify(
     ] = None,
 ) -> None:
     """Recompute the whole chain; exits 1 and names the first entry that is not what was written."""
-    heads = [known for file in head or [] for known in _heads_in(file)]
+    heads = [known for file in [*(head or []), *_kept_by_ourselves(context)] for known in _heads_in(file)]
     with context.obj.store() as store, store.reading() as session:
         verdict = verify_chain(session, heads)
     if verdict.fault is not None:
@@ -99,6 +99,12 @@ def export(
             writer = csv.writer(sys.stdout)
             writer.writerow(COLUMNS)
             writer.writerows(map(_row, found))
+
+
+def _kept_by_ourselves(context: typer.Context) -> list[Path]:
+    """The file that [journal] head names, once there is one."""
+    kept = context.obj.settings().journal.head
+    return [kept.file] if kept is not None and kept.file.exists() else []
 
 
 def _heads_in(file: Path) -> list[ExportedHead]:

@@ -1,17 +1,20 @@
 """`reconciled run` and `reconciled sweep`: the daemon, and one full pass without it."""
 
-import sys
+import time
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn
 
-from daemon import logs, once
+from daemon import following, logs, once
 from daemon import run as running
-from daemon.cli.terminal import OK, PROBLEMS, Failed, now, say, show
+from daemon.cli.progress import Shown
+from daemon.cli.terminal import INTERRUPTED, OK, PROBLEMS, Failed, now, say, show
+from daemon.following import Passed
 from daemon.settings import Configuration
+from daemon.store.db import open_store
 from daemon.store.errors import AlreadyRunning
-from daemon.sweep.report import Step, Swept
+from daemon.sweep.report import Swept
 
 Account = Annotated[list[str] | None, typer.Option(help="Only this account; may be given twice.")]
 
@@ -30,60 +33,43 @@ def sweep(
     account: Account = None,
     once_only: Annotated[bool, typer.Option("--once", help="One pass; what a sweep does anyway.")] = False,
 ) -> None:
-    """Read everything again now, and judge it. With a daemon running, it does the work."""
+    """Read everything again now, and judge it. With a daemon running, it does the work, and this command follows."""
     configuration = Configuration(context.obj.config)
     known = [each.id for each in configuration.settings.accounts]
     unknown = sorted(set(account or ()) - set(known))
     if unknown:
         raise Failed(f"There is no account {unknown[0][:60]}; the configuration has: {', '.join(known)}.")
-    with _Shown() as shown:
-        try:
-            result = once.full_pass(configuration, now, account or known, shown.step)
-        except AlreadyRunning:
-            once.demand(configuration, now, account or known)
-            show(
-                "A daemon is running, and was told to read everything again.",
-                "`reconciled cases list` shows it.",
-            )
-            return
+    accounts = list(dict.fromkeys(account or known))
+    try:
+        with Shown() as shown:
+            result = once.full_pass(configuration, now, accounts, shown.step)
+    except AlreadyRunning:
+        result = _follow(configuration, accounts)
     for swept in result.swept:
         _tell(swept)
     show(f"{result.standing} cases stand; {result.settling} are still settling.")
     raise typer.Exit(PROBLEMS if any(swept.unread for swept in result.swept) else OK)
 
 
-class _Shown:
-    """A bar for each resource on a terminal, nothing but the end elsewhere."""
-
-    def __init__(self) -> None:
-        columns = (
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[rate]}"),
-        )
-        self._progress = Progress(*columns, disable=not sys.stderr.isatty(), transient=True)
-        self._tasks: dict[tuple[str, str], TaskID] = {}
-
-    def __enter__(self) -> "_Shown":
-        self._progress.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._progress.stop()
-
-    def step(self, step: Step) -> None:
-        name = (step.account, step.resource)
-        if name not in self._tasks:
-            self._tasks[name] = self._progress.add_task(" ".join(name), total=None, rate="")
-        total = None if step.remaining is None else step.objects + step.remaining
-        rate = f"{step.objects_per_s:,.0f}/s"
-        self._progress.update(self._tasks[name], completed=step.objects, total=total, rate=rate)
+def _follow(configuration: Configuration, accounts: Sequence[str]) -> Passed:
+    demanded = once.demand(configuration, now, accounts)
+    say("A daemon is running, and reads everything again. Ctrl-C ends this command, not the daemon.")
+    try:
+        with open_store(configuration.settings.daemon.database.reveal()) as store, Shown() as shown:
+            return following.follow(store, demanded, now, shown.step, time.sleep)
+    except following.Nobody:
+        raise Failed(
+            "Whoever worked on the database has stopped before everything was read. What was read is kept; "
+            "`reconciled sweep` goes on from there."
+        ) from None
+    except KeyboardInterrupt:
+        say("No longer followed. The daemon goes on; `reconciled cases list` shows what it finds.")
+        raise typer.Exit(INTERRUPTED) from None
 
 
 def _tell(swept: Swept) -> None:
     if swept.complete:
-        counts = ", ".join(f"{count} {name}" for name, count in swept.complete.items())
+        counts = ", ".join(f"{count} {name}" for name, count in sorted(swept.complete.items()))
         show(f"{swept.account}: {counts}")
-    for name, why in swept.unread.items():
+    for name, why in sorted(swept.unread.items()):
         say(f"{swept.account}: {name} could not be read: {why}")

@@ -57,6 +57,7 @@ class Reason(StrEnum):
     SETTLING = "settling"
     STORM = "storm"
     BEING_EXECUTED = "being_executed"
+    MEANWHILE = "meanwhile"  # since the facts were read, people have asked for something, or decided on it
 
 
 class Change(Struct, frozen=True):
@@ -120,7 +121,7 @@ def diff(
         if case is not None and case.state is not CaseState.RESOLVED:
             made.extend(_refreshed(each, case, policy_version))
             continue
-        reason = _not_yet(each, held, released)
+        reason = _not_yet(each, held, released, case)
         if reason is not None:
             withheld.append(Withheld(reason, fingerprint, each.disagreement.kind))
             continue
@@ -184,10 +185,17 @@ def _resolved(
     if case.claimed:
         withheld.append(Withheld(Reason.BEING_EXECUTED, case.fingerprint, Kind(case.kind)))
         return
+    if case.kind == Kind.APPROVAL_REQUEST and case.waiting and reason in (Reason.AGREEMENT, Reason.EXECUTED):
+        withheld.append(Withheld(Reason.MEANWHILE, case.fingerprint, Kind(case.kind)))
+        return
     yield Change(Verb.RESOLVE, reason, case.fingerprint, case, substate=substate)
 
 
-def _not_yet(each: Wanted, held: frozenset[Kind], released: frozenset[str]) -> Reason | None:
+def _not_yet(
+    each: Wanted, held: frozenset[Kind], released: frozenset[str], case: Standing | None
+) -> Reason | None:
+    if each.disagreement.kind is Kind.APPROVAL_REQUEST and case is not None and case.waiting is False:
+        return Reason.MEANWHILE
     if not each.settled:
         return Reason.SETTLING
     if each.disagreement.kind in held and each.fingerprint not in released:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import structlog
+from structlog.contextvars import bound_contextvars
 
 from metrics.catalog import engine_runs
 
@@ -94,7 +95,8 @@ class Runner:
             kind, key = task
             outcome = "crashed"
             try:
-                self._kinds[kind].run(key)
+                with bound_contextvars(run=kind, key=key):
+                    self._kinds[kind].run(key)
                 outcome = "ended"
             except Exception:
                 # Whatever it is, it is this run's affair alone: its rows are due again, and the others go on.

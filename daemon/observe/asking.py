@@ -25,6 +25,8 @@ from accounts.facts import Address
 from accounts.stripe.decoding import Deleted, restored
 from accounts.stripe.reads import Reader
 from accounts.stripe.resources import BY_NAME, BY_TYPE
+from daemon.core.model import System
+from daemon.observe.failures import count_failure
 from daemon.observe.owners import owner_by_itself, parents
 from daemon.store.snapshots import Stored
 
@@ -130,6 +132,7 @@ def _ask_all(reader: Callable[[], Reader], wishes: list[Wish], answers: Answers)
     try:
         asking = reader()
     except ObservationError as problem:
+        count_failure(System.STRIPE, problem)
         answers.failed.update(dict.fromkeys(wishes, problem))
         return
     round_ = _Round(asking, answers)
@@ -155,6 +158,7 @@ class _Round:
         try:
             self._one(wish) if isinstance(wish, Address) else self._all(wish)
         except ObservationError as problem:
+            count_failure(System.STRIPE, problem)
             self._answers.failed[wish] = problem
             if _is_over(problem):
                 self._over = problem

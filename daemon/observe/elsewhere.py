@@ -11,9 +11,10 @@ from accounts.entitlements import Entitlements
 from accounts.errors import ObservationError
 from accounts.facts import Subject
 from accounts.stripe.reads import Reader
-from daemon.core.model import Facts, Source
+from daemon.core.model import SYSTEM_OF, Facts, Source
 from daemon.observe import keeping
 from daemon.observe.asking import reason_of
+from daemon.observe.failures import count_failure
 from daemon.observe.landscape import Land, Landscape, reading_of
 from daemon.store import passes
 
@@ -86,6 +87,7 @@ class Elsewhere:
         try:
             complete = read()
         except ObservationError as problem:
+            count_failure(SYSTEM_OF[source], problem)
             self._problems[source] = problem
             complete = False
         if not complete:

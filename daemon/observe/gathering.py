@@ -39,6 +39,7 @@ ONE_BY_ONE: Final = frozenset(
 # and a deadline comes nearer during an outage too.
 SILENT_WHILE_FAILING: Final = frozenset({Source.CRM, Source.ENTITLEMENTS, Source.COUPONS})
 
+NOTHING: Final[frozenset[Source]] = frozenset()
 BY_AGE: Final = attrgetter("created", "id")
 
 Unreadable = Mapping[Subject, frozenset[Source]]
@@ -50,9 +51,13 @@ def gather(
     subjects: Collection[Subject],
     *,
     unreadable: Unreadable | None = None,
+    former: Mapping[Subject, Subject] | None = None,
     health: Callable[[], AccountHealth] | None = None,
 ) -> list[Facts]:
-    """The facts of these subjects, in their order. `unreadable` is what could just not be read of whom."""
+    """The facts of these subjects, in their order. `unreadable` is what could just not be read of whom.
+
+    `former` subjects have become others: what people asked for about them is asked about those now.
+    """
     account = land.facts.slug
     customers = {subject.id for subject in subjects if subject.kind == CUSTOMER}
     owners = {owner_of(subject) for subject in subjects if subject.kind not in ALONE | {ACCOUNT}}
@@ -63,7 +68,7 @@ def gather(
     filed = _by_customer(records.filed(session, customers), _customer_of_record)
     given = _by_customer(records.given(session, customers), _customer_of_entitlement)
     neighbours = Neighbours(session, land, customers)
-    asked = desk.asked_of(session, account, subjects)
+    asked = desk.asked_of(session, account, subjects, former or {})
     products = snapshots.of_class(session, account, "product") if land.facts.plans.by_product else []
     shared: dict[str, Any] = {
         "account": land.facts,
@@ -88,7 +93,7 @@ def gather(
                 attempts=tuple(wanted.attempts) if wanted else (),
                 approvals=tuple(wanted.approvals) if wanted else (),
                 health=health() if subject.kind == ACCOUNT and health is not None else None,
-                unread=said.unread() | blind.get(subject, frozenset()),
+                unread=said.unread() | blind.get(subject, NOTHING),
             )
         )
     return found
@@ -109,56 +114,51 @@ class _Said:
         self.subject = subject
         self.is_customer = subject.kind == CUSTOMER
         self.own = [each for each in own if each.class_name in SOURCE_OF_TYPE]
-        crms = {each.crm.source for each in land.estate.accounts if each.crm is not None}
-        self.filed = [each for each in filed if each.source in crms] if self.is_customer else []
+        self.filed = [each for each in filed if self._is_read(each)] if self.is_customer else []
         self.given = [each for each in given if self._is_ours(each)] if self.is_customer else []
 
     def fields(self) -> dict[str, Any]:
-        objects: dict[str, list[Any]] = defaultdict(list)
+        objects: dict[str, list[Any]] = {}
+        reached: dict[tuple[Source, str, str], datetime] = {}
         customer, customer_deleted = None, False
         for each in self.own:
-            if each.class_name == CUSTOMER:
+            name = each.class_name
+            if name == CUSTOMER:
                 customer_deleted = each.deleted
                 customer = None if each.deleted else _restored(each)
-            elif each.class_name in FIELD_OF and not each.deleted:
-                objects[FIELD_OF[each.class_name]].append(_restored(each))
+            elif name in FIELD_OF and not each.deleted:
+                objects.setdefault(FIELD_OF[name], []).append(_restored(each))
+            for state, at in each.reached.items():
+                reached[SOURCE_OF_TYPE[name], each.snapshot.id, state] = at
+        for found in objects.values():
+            found.sort(key=BY_AGE)
         return {
             "customer": customer,
             "customer_deleted": customer_deleted,
-            "records": tuple(Filed(each.source, each.record) for each in self.filed if not each.deleted),
-            "entitlements": tuple(each.entitlement for each in self.given if not each.deleted),
+            "records": tuple([Filed(each.source, each.record) for each in self.filed if not each.deleted]),
+            "entitlements": tuple([each.entitlement for each in self.given if not each.deleted]),
             "read_at": self._read_at(),
             "changed": self._changed(),
-            "reached": {
-                (SOURCE_OF_TYPE[each.class_name], each.snapshot.id, state): at
-                for each in self.own
-                for state, at in each.reached.items()
-            },
-            **{name: tuple(sorted(found, key=BY_AGE)) for name, found in objects.items()},
+            "reached": reached,
+            **{name: tuple(found) for name, found in objects.items()},
         }
 
     def unread(self) -> frozenset[Source]:
         """What was never read completely, and what another system does not tell at present."""
+        if not self.land.never_read and not self.land.failing:
+            return NOTHING
         read = {SOURCE_OF_TYPE[each.class_name] for each in self.own} & ONE_BY_ONE
         return (self.land.never_read - read) | (SILENT_WHILE_FAILING & self.land.failing.keys())
 
     def _read_at(self) -> dict[Source, datetime]:
+        reads = [(SOURCE_OF_TYPE[each.class_name], each.observed_at) for each in self.own if not each.deleted]
+        reads += [(Source.CRM, each.observed_at) for each in self.filed if not each.deleted]
+        reads += [(Source.ENTITLEMENTS, each.observed_at) for each in self.given if not each.deleted]
         oldest = dict[Source, datetime]()
-        for source, at in self._reads():
+        for source, at in reads:
             if source not in oldest or at < oldest[source]:
                 oldest[source] = at
         return {**self.land.passed_at, **oldest}
-
-    def _reads(self) -> Iterable[tuple[Source, datetime]]:
-        for each in self.own:
-            if not each.deleted:
-                yield SOURCE_OF_TYPE[each.class_name], each.observed_at
-        for record in self.filed:
-            if not record.deleted:
-                yield Source.CRM, record.observed_at
-        for entitlement in self.given:
-            if not entitlement.deleted:
-                yield Source.ENTITLEMENTS, entitlement.observed_at
 
     def _changed(self) -> dict[tuple[Source, str], datetime]:
         newest = dict[tuple[Source, str], datetime]()
@@ -176,6 +176,10 @@ class _Said:
         for one in self.given:
             yield Source.ENTITLEMENTS, one.entitlement.key, one.changed_at, one.deleted
 
+    def _is_read(self, each: StoredRecord) -> bool:
+        """Whether it is of a CRM that an account of this mode has now."""
+        return any(one.crm is not None and one.crm.source == each.source for one in self.land.estate.accounts)
+
     def _is_ours(self, each: StoredEntitlement) -> bool:
         own = self.land.facts
         if own.entitlements is None or each.source != own.entitlements.source:
@@ -192,7 +196,7 @@ class Neighbours:
         self._ids: dict[str, list[Any]] = defaultdict(list)
         self._persons: dict[str, list[Any]] = defaultdict(list)
         self._own: dict[str, str] = {}
-        for row in snapshots.everywhere(session, CUSTOMER, customers):
+        for row in snapshots.everywhere(session, self._of, CUSTOMER, customers):
             self._ids[row.id].append(row)
             if row.account == land.facts.slug and not row.deleted and row.person is not None:
                 self._own[row.id] = row.person
@@ -212,17 +216,19 @@ class Neighbours:
     def of_id(self, subject: Subject) -> tuple[Neighbour, ...]:
         if subject.kind != CUSTOMER:
             return ()
-        return self._told(row for row in self._ids.get(subject.id, ()) if row.account != subject.account)
+        return self._told([row for row in self._ids.get(subject.id, ()) if row.account != subject.account])
 
     def of_person(self, subject: Subject) -> tuple[Neighbour, ...]:
         person = self.person(subject)
         if person is None:
             return ()
         own = (subject.account, subject.id)
-        others = (row for row in self._persons[person] if (row.account, row.id) != own and not row.deleted)
+        others = [row for row in self._persons[person] if (row.account, row.id) != own and not row.deleted]
         return self._told(others)
 
-    def _told(self, rows: Iterable[Any]) -> tuple[Neighbour, ...]:
+    def _told(self, rows: Sequence[Any]) -> tuple[Neighbour, ...]:
+        if not rows:
+            return ()
         found = [
             Neighbour(self._of[row.account], row.id, (row.account, row.id) in self._paying, row.deleted)
             for row in rows

@@ -7,6 +7,7 @@ Whoever calls marks them; a look leaves out those whom it is about to judge anyw
 
 from collections.abc import Collection, Iterable, Sequence
 from datetime import UTC, datetime
+from functools import cache
 from typing import Any, Final
 
 from sqlmodel import Session
@@ -142,12 +143,20 @@ def bury_entitlement(
 def own_word(one: Any, observed_at: datetime) -> datetime | None:
     """The newest moment, until now, at which an object says that it changed."""
     until = observed_at.timestamp()
-    said = [getattr(one, name, None) for name in OWN_WORDS]
+    said = [getattr(one, name) for name in _own_words(one.__struct_fields__)]
     transitions = getattr(one, "status_transitions", None)
     if transitions is not None:
         said += [getattr(transitions, name) for name in TRANSITIONS]
-    newest = max((each for each in said if each and each <= until), default=None)
-    return None if newest is None else datetime.fromtimestamp(newest, UTC)
+    newest = 0
+    for at in said:
+        if at and newest < at <= until:
+            newest = at
+    return datetime.fromtimestamp(newest, UTC) if newest else None
+
+
+@cache
+def _own_words(fields: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(name for name in OWN_WORDS if name in fields)
 
 
 def _snapshot(
@@ -246,7 +255,7 @@ def _concerned(
 
 def _same_id(session: Session, landscape: Landscape, customers: Collection[str]) -> set[Subject]:
     """In every account, whoever goes by this id, or is named so by a record."""
-    found = _everywhere(session, customers)
+    found = _everywhere(session, landscape, customers)
     for filed in records.filed(session, customers):
         users = [each.slug for each in landscape.users_of_crm(filed.source)]
         slugs = landscape.meant(filed.record.stripe_account, users)
@@ -268,13 +277,13 @@ def _named(
             customers.add(customer)
             slugs = landscape.meant(keys["stripe_account"], users)
             found |= {Subject(slug, CUSTOMER, customer) for slug in slugs}
-    return _known(landscape, found | _everywhere(session, customers))
+    return _known(landscape, found | _everywhere(session, landscape, customers))
 
 
-def _everywhere(session: Session, customers: Collection[str]) -> set[Subject]:
+def _everywhere(session: Session, landscape: Landscape, customers: Collection[str]) -> set[Subject]:
     return {
         Subject(each.account, CUSTOMER, each.id)
-        for each in snapshots.everywhere(session, CUSTOMER, customers)
+        for each in snapshots.everywhere(session, landscape.lands, CUSTOMER, customers)
     }
 
 

@@ -62,7 +62,7 @@ class Observed:
     @property
     def moved(self) -> dict[Subject, Subject]:
         """Rows that may have been subjects of their own, and whose they are now."""
-        return {row: subject for row, subject in self.subject_of.items() if row != subject}
+        return _moved(self.subject_of)
 
 
 class Observer:
@@ -104,8 +104,9 @@ class Observer:
             subjects = sorted({rows[each.subject] for each in taken if each.subject in rows})
             unreadable = _unreadable(account, answers, rows)
             facts = gather(
-                session, land, subjects, unreadable=unreadable, health=lambda: health_of(session, land)
-            )
+                session, land, subjects, unreadable=unreadable, former=_moved(rows),
+                health=lambda: health_of(session, land),
+            )  # fmt: skip
         return Observed(land, facts, rows, failed, frozenset(each.account for each in others))
 
     def gather(self, session: Session, account: str, subjects: Sequence[Subject]) -> tuple[Land, list[Facts]]:
@@ -247,6 +248,10 @@ class Observer:
             if owner is not None:
                 found[row] = subject_of(account, owner)
         return found
+
+
+def _moved(rows: Mapping[Subject, Subject]) -> dict[Subject, Subject]:
+    return {row: subject for row, subject in rows.items() if row != subject}
 
 
 def _wishes(facts: Facts, sources: Collection[Source]) -> list[Wish]:

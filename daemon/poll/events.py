@@ -29,12 +29,8 @@ from daemon.store.db import Store
 from daemon.store.hearing import Gap, Position
 from daemon.store.inbox import Received
 from daemon.store.passes import Reading
-from metrics.catalog import (
-    event_watermark,
-    events_duplicate,
-    events_received,
-    gap_events_found,
-)
+from metrics.catalog import events_duplicate, events_received, gap_events_found
+from metrics.exemplars import exemplar
 
 log = structlog.get_logger(__name__)
 
@@ -200,7 +196,8 @@ class Poll:
                 self._move(session, account, position, newest, started_at)
         new = sum(answers)
         for each in received:
-            events_received.labels("poll", class_of(each.type)).inc()
+            seen = exemplar("event_id", each.event_id)
+            events_received.labels("poll", class_of(each.type)).inc(exemplar=seen)
         events_duplicate.labels("poll").inc(len(received) - new)
         if new:
             self._wake(account)
@@ -222,7 +219,6 @@ class Poll:
         moved = self._count_missed(session, account, moved, now)
         hearing.move(session, account, self._paced(session, account, moved), now)
         passes.recover(session, [Reading(account, passes.STRIPE, EVENTS_RESOURCE.name)], now)
-        event_watermark.labels(account).set(complete)
 
     def _count_missed(self, session: Session, account: str, position: Position, now: datetime) -> Position:
         if not self._accounts.hears_webhooks(account):

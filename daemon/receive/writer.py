@@ -24,6 +24,7 @@ from daemon.store.db import Store
 from daemon.store.errors import Locked, Unavailable
 from daemon.store.inbox import Received
 from metrics.catalog import EVENT_CLASSES, events_duplicate, events_received
+from metrics.exemplars import exemplar
 
 log = structlog.get_logger(__name__)
 
@@ -139,6 +140,7 @@ def _answer(new: bool | None) -> Answer:
 
 def _count(events: Sequence[Received], fates: Sequence[bool | None]) -> None:
     stored = [(event, new) for event, new in zip(events, fates, strict=True) if new is not None]
+    newest = {class_of(event.type): event.event_id for event, _ in stored}
     for event_class, count in Counter(class_of(event.type) for event, _ in stored).items():
-        RECEIVED[event_class].inc(count)
+        RECEIVED[event_class].inc(count, exemplar("event_id", newest[event_class]))
     DUPLICATE.inc(sum(not new for _, new in stored))

@@ -6,9 +6,11 @@ databases is how rows are handed over; which rows, and what happens to those tha
 
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
+from operator import itemgetter
 from typing import Any
 
-from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, Table
+import msgspec
+from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, Table, text
 from sqlmodel import Session
 
 from daemon.core.canonical import canonical
@@ -27,18 +29,24 @@ def insert_new(session: Session, table: Table, rows: Sequence[Given]) -> set[str
         return set()
     identity = list(table.primary_key.columns)[-1].name
     names = tuple(rows[0])
-    plain = [_plain(table.c[name]) for name in names]
+    values = _values(names, [_plain(table.c[name]) for name in names], rows)
     cursor = session.connection().connection.cursor()
     try:
         if not is_postgres(session):
-            values = [[to(row[name]) for name, to in zip(names, plain, strict=True)] for row in rows]
             cursor.executemany(_on_sqlite(table, names), values)
             return {str(row[identity]) for row in rows}
-        columns = [[to(row[name]) for row in rows] for name, to in zip(names, plain, strict=True)]
-        cursor.execute(_on_postgres(table, names), columns)
+        given = [dict(zip(names, row, strict=True)) for row in values]
+        cursor.execute(_on_postgres(table, names), (msgspec.json.encode(given, enc_hook=str).decode(),))
         return {str(id_) for (id_,) in cursor.fetchall()}
     finally:
         cursor.close()
+
+
+def take_stock(session: Session, table: Table) -> None:
+    """Tells PostgreSQL how much there is, after it became much at once; by itself it would notice in a minute or two,
+    and until then answer questions about single rows by reading all of them. SQLite does not guess."""
+    if is_postgres(session):
+        session.execute(text(f"ANALYZE {table.name}"))
 
 
 @cache
@@ -49,10 +57,16 @@ def _on_sqlite(table: Table, names: tuple[str, ...]) -> str:
 
 @cache
 def _on_postgres(table: Table, names: tuple[str, ...]) -> str:
-    arrays = ", ".join(f"%s::{_type_of(table.c[name])}[]" for name in names)
+    columns = [table.c[name] for name in names]
+    given = ", ".join(f'"{each.name}" {_type_of(each)}' for each in columns)
+    read = ", ".join(
+        f"decode(\"{each.name}\", 'base64')" if isinstance(each.type, LargeBinary) else f'"{each.name}"'
+        for each in columns
+    )
     identity = list(table.primary_key.columns)[-1].name
     return (
-        f"INSERT INTO {table.name} ({_listed(names)}) SELECT * FROM unnest({arrays}) "  # noqa: S608 - the same
+        f"INSERT INTO {table.name} ({_listed(names)}) "  # noqa: S608 - the same
+        f"SELECT {read} FROM json_to_recordset(%s::json) AS given ({given}) "
         f"ON CONFLICT DO NOTHING RETURNING {identity}"
     )
 
@@ -61,23 +75,34 @@ def _listed(names: tuple[str, ...]) -> str:
     return ", ".join(f'"{name}"' for name in names)  # one of them is called key
 
 
-def _plain(column: Column[Any]) -> Callable[[Any], Any]:
-    """From the value in Python to what the driver is given."""
+def _values(
+    names: tuple[str, ...], plain: Sequence[Callable[[Any], Any] | None], rows: Sequence[Given]
+) -> list[list[Any]]:
+    """The rows as the driver is given them, in the order of these names."""
+    of = itemgetter(*names)
+    turned = [(place, to) for place, to in enumerate(plain) if to is not None]
+    values = [list(of(row)) for row in rows]
+    for row in values:
+        for place, to in turned:
+            row[place] = to(row[place])
+    return values
+
+
+def _plain(column: Column[Any]) -> Callable[[Any], Any] | None:
+    """From the value in Python to what the driver is given; None where they are the same."""
     match column.type:
         case Instant():
             return _microseconds
         case Document():
             return _document
         case _:
-            return _same
+            return None
 
 
 def _type_of(column: Column[Any]) -> str:
     match column.type:
         case Instant() | BigInteger():
             return "bigint"
-        case LargeBinary():
-            return "bytea"
         case Boolean():
             return "boolean"
         case _:
@@ -90,7 +115,3 @@ def _microseconds(value: Any) -> int | None:
 
 def _document(value: Any) -> str | None:
     return None if value is None else canonical(value).decode()
-
-
-def _same(value: Any) -> Any:
-    return value

@@ -10,7 +10,7 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, bindparam, insert, select, tuple_, update
+from sqlalchemy import Row, bindparam, insert, select, update
 from sqlmodel import Session
 
 from accounts.facts import Subject
@@ -23,6 +23,7 @@ from daemon.core.model import (
     Disagreement,
     Dismissal,
     Due,
+    Kind,
     Policy,
     Rates,
     Recommendation,
@@ -30,8 +31,10 @@ from daemon.core.model import (
     Standing,
     Substate,
 )
+from daemon.core.protocol import LIVE
+from daemon.store import outbox, proposals
 from daemon.store.journal import Note
-from daemon.store.statements import portions
+from daemon.store.statements import among, portions, within
 from daemon.store.tables import table
 from daemon.store.tables.base import microseconds
 from daemon.store.tables.desk import DUE_NEVER, DUE_UNKNOWN
@@ -41,6 +44,7 @@ PROPOSALS = table("proposals")
 ATTEMPTS = table("attempts")
 DISMISSALS = table("dismissals")
 
+REQUESTS: Final = Kind.APPROVAL_REQUEST.value
 BY_LOOK: Final = "loop"  # the actor of everything that a look does
 ID_DIGITS = 24  # of the fingerprint; 96 bits do not meet by chance
 UNFINISHED = ("claimed", "sent", "unknown")
@@ -70,15 +74,18 @@ def standing(
     found: dict[str, Row[Any]] = {}
     names = sorted((subject.kind, subject.id) for subject in subjects)
     for some in portions(names):
-        of_subjects = tuple_(CASES.c.subject_kind, CASES.c.subject_id).in_(some)
+        of_subjects = among(session, (CASES.c.subject_kind, CASES.c.subject_id), some)
         found |= _found(session, lock, CASES.c.account == account, CASES.c.state != "resolved", of_subjects)
     for some_more in portions(sorted(set(fingerprints) - found.keys())):
-        found |= _found(session, lock, CASES.c.account == account, CASES.c.fingerprint.in_(some_more))
+        found |= _found(
+            session, lock, CASES.c.account == account, within(session, CASES.c.fingerprint, some_more)
+        )
     tried = _attempts_of(session, [row.id for row in found.values()])
+    asked = _with_live_proposals(session, [row.id for row in found.values() if row.kind == REQUESTS])
     cases: dict[Subject, dict[str, Standing]] = defaultdict(dict)
     for fingerprint, row in found.items():
         subject = Subject(account, row.subject_kind, row.subject_id)
-        cases[subject][fingerprint] = _standing(row, tried.get(row.id, frozenset()))
+        cases[subject][fingerprint] = _standing(row, tried.get(row.id, frozenset()), asked)
     return dict(cases)
 
 
@@ -86,7 +93,9 @@ def dismissals(session: Session, fingerprints: Collection[str]) -> dict[str, Dis
     """Which of these are accepted as known, and for which facts."""
     found: dict[str, Dismissal] = {}
     for some in portions(sorted(fingerprints)):
-        query = select(DISMISSALS).where(DISMISSALS.c.fingerprint.in_(some), DISMISSALS.c.ended_at.is_(None))
+        query = select(DISMISSALS).where(
+            within(session, DISMISSALS.c.fingerprint, some), DISMISSALS.c.ended_at.is_(None)
+        )
         for row in session.execute(query):
             found[row.fingerprint] = Dismissal(row.fingerprint, row.facts_hash, row.until)
     return found
@@ -105,7 +114,29 @@ def apply(
         rows = [_moved(policy, each, now) for each in ordered if each.verb is verb]
         for alike in _by_columns(rows):
             session.execute(_update(alike[0]), alike)
-    return [_note(account, policy, each) for each in ordered if each.reason is not Reason.WORDING_CHANGED]
+    notes = [_note(account, policy, each) for each in ordered if each.reason is not Reason.WORDING_CHANGED]
+    return notes + _given_up(session, [each for each in ordered if each.verb is Verb.RESOLVE], now)
+
+
+def _given_up(session: Session, resolved: Sequence[Change], now: datetime) -> list[Note]:
+    """What was proposed on cases that are resolved now is not done, unless that has begun: then they do not resolve."""
+    reasons = {each.standing.id: each.reason for each in resolved if each.standing is not None}
+    notes = []
+    for row in proposals.make_moot(session, reasons, "The case has been resolved.", now):
+        reason = reasons[row.case_id]
+        moved = proposals.one(session, row.case_id, row.version)
+        if moved is not None and moved.callback_url is not None:
+            outbox.announce(session, moved, now)
+        body: dict[str, Json] = {
+            "case": row.case_id,
+            "proposal": row.id,
+            "version": row.version,
+            "since": row.state,
+            "reason": reason.value,
+        }
+        subject = ("case", row.case_id)
+        notes.append(Note("proposal_moot", BY_LOOK, body, account=row.account, subject=subject))
+    return notes
 
 
 def case_id(fingerprint: str) -> str:
@@ -124,12 +155,21 @@ def _attempts_of(session: Session, cases: Sequence[str]) -> dict[str, frozenset[
     for some in portions(sorted(cases)):
         of_proposal = (PROPOSALS.c.id == ATTEMPTS.c.proposal_id) & (PROPOSALS.c.version == ATTEMPTS.c.version)
         query = select(PROPOSALS.c.case_id, ATTEMPTS.c.state).join(PROPOSALS, of_proposal)
-        for row in session.execute(query.where(PROPOSALS.c.case_id.in_(some))):
+        for row in session.execute(query.where(within(session, PROPOSALS.c.case_id, some))):
             states[row.case_id].add(row.state)
     return {case: frozenset(found) for case, found in states.items()}
 
 
-def _standing(row: Row[Any], attempts: frozenset[str]) -> Standing:
+def _with_live_proposals(session: Session, cases: Sequence[str]) -> set[str]:
+    """Of these cases, those on which something waits for votes, or for being done."""
+    found: set[str] = set()
+    for some in portions(sorted(cases)):
+        query = select(PROPOSALS.c.case_id).where(PROPOSALS.c.case_id.in_(some))
+        found |= set(session.scalars(query.where(PROPOSALS.c.state.in_(sorted(LIVE)))))
+    return found
+
+
+def _standing(row: Row[Any], attempts: frozenset[str], asked: Collection[str]) -> Standing:
     return Standing(
         id=row.id,
         fingerprint=row.fingerprint,
@@ -144,6 +184,7 @@ def _standing(row: Row[Any], attempts: frozenset[str]) -> Standing:
         snoozed_until=row.snoozed_until,
         claimed=bool(attempts.intersection(UNFINISHED)),
         executed="succeeded" in attempts,
+        waiting=row.id in asked if row.kind == REQUESTS else None,
     )
 
 

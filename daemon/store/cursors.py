@@ -25,6 +25,12 @@ def whose(session: Session, name: str) -> list[str]:
     )
 
 
+def by_account(session: Session, name: str) -> dict[str, str]:
+    """Where every account's cursor of this name stands."""
+    query = select(CURSORS.c.account, CURSORS.c.position).where(CURSORS.c.name == name)
+    return {row.account: row.position for row in session.execute(query)}
+
+
 def named(session: Session, account: str, beginning: str) -> dict[str, str]:
     """Where all of an account's cursors stand whose names begin so, by name."""
     query = select(CURSORS.c.name, CURSORS.c.position).where(*_beginning(account, beginning))

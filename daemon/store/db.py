@@ -19,9 +19,11 @@ from sqlmodel import Session
 
 from daemon.store import lock, schema
 from daemon.store.engines import ROLES, WAIT_S, Role, engine_for
-from daemon.store.errors import Locked
+from daemon.store.errors import AlreadyRunning, Locked
 from daemon.store.place import Place, place_of
 from daemon.store.translation import translated
+
+WORKING = "reconciled working"  # the name of the server's lock that whoever looks and sweeps holds
 
 
 def open_store(url: str, *, upgrade: bool = False) -> "Store":
@@ -63,11 +65,20 @@ class Store:
         )
 
     def exclusive(self) -> AbstractContextManager[None]:
-        """Held by a daemon for its lifetime, against a second one on the same SQLite file.
+        """Held for its lifetime by whoever looks and sweeps here, against a second one. Raises AlreadyRunning.
 
-        On PostgreSQL there is nothing to hold: there, daemons share the work by leases and row locks.
+        Leases and row locks keep two apart too, but each would read everything, and keep to limits of its own. On
+        PostgreSQL the server holds it for our connection: if that breaks, only those are left.
         """
-        return nullcontext() if self.place.path is None else lock.exclusive(self.place.path)
+        return self._alone_on_server() if self.place.path is None else lock.exclusive(self.place.path)
+
+    def is_worked_on(self) -> bool:
+        """Whether somebody holds it (`exclusive`)."""
+        try:
+            with self.exclusive():
+                return False
+        except AlreadyRunning:
+            return True
 
     @contextmanager
     def holding(self, name: str) -> Iterator[bool]:
@@ -125,6 +136,23 @@ class Store:
             finally:
                 if ours:
                     connection.execute(select(func.pg_advisory_unlock(key)))
+
+    @contextmanager
+    def _alone_on_server(self) -> Iterator[None]:
+        with translated(self.place):
+            connection = self._engines["writer"].connect().execution_options(isolation_level="AUTOCOMMIT")
+            key = select(func.hashtextextended(WORKING, 0)).scalar_subquery()
+            ours = bool(connection.scalar(select(func.pg_try_advisory_lock(key))))
+        try:
+            if not ours:
+                raise AlreadyRunning(
+                    f"{self.place} is already worked on by another process. Stop it first, give this one a database "
+                    "of its own, or have it only take in webhooks: `reconciled run --role receive`."
+                )
+            yield
+        finally:
+            connection.invalidate()  # the server lets go of it with the connection, whatever state that is in
+            connection.close()
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

@@ -10,6 +10,7 @@ StoreError
 │   └── SchemaNewer      a newer program migrated it, and no longer serves this one
 ├── Conflict             a constraint refused a row
 ├── LostTake             what was taken from the worklist is no longer ours; roll everything back
+├── Renamed              what is stored under an account's name is another account's
 ├── Unsealable           personal detail cannot be opened: another secret_key, or altered
 └── BackupFailed         no backup was made
 
@@ -55,6 +56,10 @@ class Conflict(StoreError):
 
 class LostTake(StoreError):
     """What was taken from the worklist is no longer ours."""
+
+
+class Renamed(StoreError):
+    """What is stored under an account's name is another account's."""
 
 
 class Unsealable(StoreError):

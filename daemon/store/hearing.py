@@ -62,6 +62,12 @@ def position(session: Session, account: str) -> Position | None:
     return None if found is None else msgspec.json.decode(found, type=Position)
 
 
+def positions(session: Session) -> dict[str, Position]:
+    """Of every account that is listened to."""
+    found = cursors.by_account(session, POLL)
+    return {account: msgspec.json.decode(text, type=Position) for account, text in found.items()}
+
+
 def move(session: Session, account: str, to: Position, now: datetime) -> None:
     cursors.move(session, account, POLL, msgspec.json.encode(to).decode(), now)
 

@@ -9,7 +9,7 @@ holds its salted digest.
 """
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -20,7 +20,9 @@ from sqlmodel import Session
 from daemon.core.canonical import GENESIS, Json, canonical, chain
 from daemon.store.tables import table
 
-__all__ = ["Entry", "ExportedHead", "Note", "append", "append_all", "entries", "export", "head"]
+__all__ = [
+    "Entry", "ExportedHead", "Note", "after", "append", "append_all", "entries", "export", "hash_of", "head",
+]  # fmt: skip
 
 ENTRIES_A_PAGE = 2_000  # some megabytes; the journal itself may be of any size
 
@@ -123,8 +125,9 @@ def entries(
     account: str | None = None,
     subject: tuple[str, str] | None = None,
     kind: str | None = None,
+    among: Collection[str] | None = None,
 ) -> list[Entry]:
-    """The newest entries, newest first; `before` continues where a page ended."""
+    """The newest first; `before` continues where a page ended, `among` are the accounts that may be seen."""
     query = select(JOURNAL).order_by(JOURNAL.c.seq.desc()).limit(limit)
     wanted = {"account": account, "kind": kind}
     if subject is not None:
@@ -132,9 +135,23 @@ def entries(
     for name, value in wanted.items():
         if value is not None:
             query = query.where(JOURNAL.c[name] == value)
+    if among is not None:
+        query = query.where(JOURNAL.c.account.in_(sorted(among)))
     if before is not None:
         query = query.where(JOURNAL.c.seq < before)
     return [_entry(row) for row in session.execute(query)]
+
+
+def after(session: Session, seq: int, *, limit: int) -> list[Entry]:
+    """The entries that follow this one, in their order."""
+    query = select(JOURNAL).where(JOURNAL.c.seq > seq).order_by(JOURNAL.c.seq).limit(limit)
+    return [_entry(row) for row in session.execute(query)]
+
+
+def hash_of(session: Session, seq: int) -> bytes | None:
+    """What the chain has at this number."""
+    found = session.scalar(select(JOURNAL.c.hash).where(JOURNAL.c.seq == seq))
+    return None if found is None else bytes(found)
 
 
 def export(session: Session, since: datetime | None = None, until: datetime | None = None) -> Iterator[Entry]:

@@ -8,23 +8,22 @@ was updated. Else it is when the change was first seen.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import ColumnElement, Row, Table, and_, bindparam, select, update
 from sqlmodel import Session
 
 from daemon.store.bulk import insert_new
-from daemon.store.statements import portions
+from daemon.store.statements import is_postgres, portions, within
 from daemon.store.tables.base import microseconds
 
 KEYS = ("stripe_account", "stripe_customer", "person", "customer")  # whichever of them a table has
 
 
-@dataclass(frozen=True, slots=True)
-class Change:
+class Change(Struct, frozen=True):
     """A row that is new or different, and the keys that it was and is found by.
 
     Facts that concern several subjects mark them all, so the subjects of the old keys matter as much as the new.
@@ -57,8 +56,12 @@ def write(
     identity = _id(table)
     for ids in portions(sorted(rows)):
         remaining = list(ids)
+        # In a first pass hardly any is there, and PostgreSQL says which: it is a table without statistics yet, of
+        # which a search for hundreds of ids might read every row.
+        looking = not (first_pass and is_postgres(session))
         while remaining:
-            found = _locked(session, table, scope, remaining)
+            found = _locked(session, table, scope, remaining) if looking else {}
+            looking = True
             missing = [each for each in remaining if each not in found]
             inserted = insert_new(
                 session,
@@ -126,7 +129,7 @@ def _refresh(
         session.execute(statement.values({name: bindparam(f"new_{name}") for name in names}), changed)
     if same:
         now = {"seen": read["seen"], "observed_at": read["observed_at"]}
-        session.execute(update(table).where(here, identity.in_(same)).values(now))
+        session.execute(update(table).where(here, within(session, identity, same)).values(now))
     return changes
 
 
@@ -162,7 +165,9 @@ def _locked(
         table.c.changed_at,
         *(table.c[name] for name in (*_key_names(table), "reached") if name in table.c),
     )
-    query = select(identity.label("_id"), *wanted).where(_in_scope(table, scope), identity.in_(ids))
+    query = select(identity.label("_id"), *wanted).where(
+        _in_scope(table, scope), within(session, identity, ids)
+    )
     return {row._id: row for row in session.execute(query.order_by(identity).with_for_update())}
 
 

@@ -146,6 +146,13 @@ def complete(session: Session) -> dict[Reading, Completeness]:
     }
 
 
+def ended_since(session: Session, since: datetime) -> dict[Reading, int]:
+    """The classes of which a pass has ended that began at this moment or later, and how many objects it read."""
+    ended = select(PASSES).where(PASSES.c.started_at >= since, PASSES.c.finished_at.is_not(None))
+    rows = session.execute(ended.order_by(PASSES.c.started_at))
+    return {_reading(row): int(row.objects) for row in rows}
+
+
 def outages(session: Session) -> dict[Reading, Outage]:
     """Everything that cannot be read now."""
     return {

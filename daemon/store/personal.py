@@ -7,6 +7,7 @@ erased, nobody can test a guess against it. Copies in backups end with the backu
 """
 
 import hashlib
+import hmac
 import os
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -49,6 +50,7 @@ class Seal:
 
     def __init__(self, secret_key: bytes, random: Callable[[int], bytes] = os.urandom) -> None:
         self._cipher = AESGCM(derived(secret_key, "personal detail"))
+        self._comparing = derived(secret_key, "comparing")
         self._random = random
 
     def close(self, piece: Piece, plain: bytes) -> tuple[bytes, bytes]:
@@ -68,6 +70,10 @@ class Seal:
     def salt(self) -> bytes:
         return self._random(SALT_BYTES)
 
+    def fingerprint(self, plain: bytes) -> str:
+        """The same for the same text, so that two can be compared; without the key no guess can be tried."""
+        return hmac.new(self._comparing, plain, hashlib.sha256).hexdigest()
+
 
 def write(session: Session, seal: Seal, piece: Piece, text: str, now: datetime) -> str:
     """Stores a piece, replacing what was there, and answers the digest that the journal may hold."""
@@ -85,6 +91,21 @@ def read(session: Session, seal: Seal, piece: Piece) -> str | None:
     query = select(PERSONAL.c.nonce, PERSONAL.c.sealed).where(*_is(piece))
     found = session.execute(query).first()
     return None if found is None else seal.open(piece, bytes(found.nonce), bytes(found.sealed)).decode()
+
+
+def beginning(session: Session, seal: Seal, subject: Subject, name: str) -> list[tuple[str, str]]:
+    """The pieces of a subject whose names begin so, by their names, with their texts."""
+    found = session.execute(
+        select(PERSONAL.c.name, PERSONAL.c.nonce, PERSONAL.c.sealed)
+        .where(PERSONAL.c.account == subject.account)
+        .where(PERSONAL.c.subject_kind == subject.kind, PERSONAL.c.subject_id == subject.id)
+        .where(PERSONAL.c.name.startswith(name, autoescape=True))
+        .order_by(PERSONAL.c.name)
+    )
+    return [
+        (row.name, seal.open(Piece(subject, row.name), bytes(row.nonce), bytes(row.sealed)).decode())
+        for row in found
+    ]
 
 
 def digest_of(session: Session, piece: Piece, text: str) -> str | None:

@@ -19,6 +19,8 @@ class PolicyVersion:
     name: str
     hash: str
     text: str
+    activated_by: str | None = None  # None: it was the configured file when nothing was in force
+    confirmed_by: str | None = None  # a second admin
 
 
 def hash_of(text: str) -> str:
@@ -54,5 +56,23 @@ def activate(session: Session, name: str, hash: str, now: datetime) -> None:
     session.execute(of_name.where(POLICIES.c.hash == hash).values(active=True, activated_at=now))
 
 
+def sign(session: Session, name: str, hash: str, *, by: str, confirmed_by: str | None) -> None:
+    """Notes who stands for a version, and which second person does."""
+    signed = update(POLICIES).where(POLICIES.c.name == name, POLICIES.c.hash == hash)
+    session.execute(signed.values(activated_by=by, confirmed_by=confirmed_by))
+
+
+def unconfirmed(session: Session, beginning: str) -> PolicyVersion | None:
+    """The version in force whose hash begins so, and for which no second person stands yet."""
+    query = select(POLICIES).where(
+        POLICIES.c.active.is_(True),
+        POLICIES.c.confirmed_by.is_(None),
+        POLICIES.c.hash.startswith(beginning, autoescape=True),
+    )
+    return _version(session.execute(query.order_by(POLICIES.c.name)).first())
+
+
 def _version(row: Row[Any] | None) -> PolicyVersion | None:
-    return None if row is None else PolicyVersion(row.name, row.hash, row.text)
+    if row is None:
+        return None
+    return PolicyVersion(row.name, row.hash, row.text, row.activated_by, row.confirmed_by)

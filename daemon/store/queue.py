@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final, Literal
 
-from sqlalchemy import ColumnElement, Row, Text, cast, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Text, cast, func, literal, or_, select, tuple_, union_all
 from sqlmodel import Session
 
 from daemon.store.cases import CASES
@@ -60,15 +60,12 @@ def page(session: Session, wanted: Wanted, *, limit: int | None = None, cursor: 
     """Cases in order, at most `limit`; raises BadCursor."""
     conditions = list(_conditions(wanted))
     total = session.scalar(select(func.count()).select_from(CASES).where(*conditions)) or 0
-    order = [CASES.c[name] for name in ORDERS[wanted.sort]]
-    query = select(CASES).where(*conditions).order_by(*order)
     if cursor is not None:
+        order = [CASES.c[name] for name in ORDERS[wanted.sort]]
         after = zip(_position(cursor, wanted.sort), order, strict=True)
         # Each value in its column's own type: a moment that is not one compares as text.
-        query = query.where(
-            tuple_(*order) > tuple_(*(literal(value, column.type) for value, column in after))
-        )
-    rows = session.execute(query if limit is None else query.limit(limit + 1)).all()
+        conditions.append(tuple_(*order) > tuple_(*(literal(value, column.type) for value, column in after)))
+    rows = session.execute(_query(wanted, conditions, None if limit is None else limit + 1)).all()
     if limit is None or len(rows) <= limit:
         return Listed(rows, total, None)
     return Listed(rows[:limit], total, _cursor(rows[limit - 1], wanted.sort))
@@ -77,6 +74,26 @@ def page(session: Session, wanted: Wanted, *, limit: int | None = None, cursor: 
 def one(session: Session, id: str) -> Row[Any] | None:
     """The case of this id."""
     return session.execute(select(CASES).where(CASES.c.id == id)).first()
+
+
+def _query(wanted: Wanted, conditions: Sequence[ColumnElement[bool]], limit: int | None) -> Select[Any]:
+    """These rows in order.
+
+    The index is in order within one state. PostgreSQL would sort all that stand for the first fifty of several states,
+    so each state gives its first ones, and of those the first are taken.
+    """
+    names = ORDERS[wanted.sort]
+    query = select(CASES).where(*conditions)
+    states = tuple(dict.fromkeys(wanted.states))
+    if limit is None or len(states) < 2:
+        return query.order_by(*(CASES.c[name] for name in names)).limit(limit)
+    order = [CASES.c[name] for name in names]
+    firsts = [
+        select(query.where(CASES.c.state == state).order_by(*order).limit(limit).subquery())
+        for state in states
+    ]
+    found = union_all(*firsts).subquery()
+    return select(found).order_by(*(found.c[name] for name in names)).limit(limit)
 
 
 def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:

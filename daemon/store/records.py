@@ -1,11 +1,11 @@
 """Records and entitlements: what the CRM and the product hold, in our words. Names are personal and not among them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
+from msgspec import Struct
 from sqlalchemy import Row, Table, func, select, update
 from sqlmodel import Session
 
@@ -13,7 +13,7 @@ from accounts.facts import Entitlement, Record
 from daemon.core.canonical import Json, digest
 from daemon.store import observations
 from daemon.store.observations import Change
-from daemon.store.statements import ROWS_A_STATEMENT, portions
+from daemon.store.statements import ROWS_A_STATEMENT, portions, within
 from daemon.store.tables import table
 
 RECORDS = table("records")
@@ -92,7 +92,7 @@ def still_there(
     """The source said that these are as they were; how many of them we have."""
     known = 0
     for some in portions(sorted(keys)):
-        here = (of.c.source == source, of.c.key.in_(some), of.c.deleted.is_(False))
+        here = (of.c.source == source, within(session, of.c.key, some), of.c.deleted.is_(False))
         known += session.scalar(select(func.count()).where(*here)) or 0
         newer = update(of).where(*here, of.c.seen < seen)
         session.execute(newer.values(seen=seen, observed_at=observed_at))
@@ -113,8 +113,7 @@ def unseen(session: Session, of: Table, source: str, mark: int) -> Iterator[Sequ
         rows = session.execute(query.where(of.c.key > rows[-1].key)).all()
 
 
-@dataclass(frozen=True, slots=True)
-class StoredRecord:
+class StoredRecord(Struct, frozen=True):
     """A record as it lies in the store; of one that is gone, what it was."""
 
     source: str
@@ -124,8 +123,7 @@ class StoredRecord:
     deleted: bool
 
 
-@dataclass(frozen=True, slots=True)
-class StoredEntitlement:
+class StoredEntitlement(Struct, frozen=True):
     """An entitlement as it lies in the store; of one that is gone, what it was."""
 
     source: str
@@ -161,6 +159,17 @@ def entitlements_of(session: Session, customers: Collection[str]) -> list[Entitl
     return [each.entitlement for each in given(session, customers) if not each.deleted]
 
 
+def of_key(session: Session, source: str, key: str) -> list[Row[Any]]:
+    """Account and customer of the rows that a CRM or a product of this name keeps under this key."""
+    return [
+        row
+        for of in (RECORDS, ENTITLEMENTS)
+        for row in session.execute(
+            select(of.c.stripe_account, of.c.stripe_customer).where(of.c.source == source, of.c.key == key)
+        )
+    ]
+
+
 def _record(row: Row[Any]) -> Record:
     return Record(
         key=row.key,
@@ -176,7 +185,7 @@ def _entitlement(row: Row[Any]) -> Entitlement:
 def _naming(session: Session, of: Table, customers: Collection[str]) -> list[Row[Any]]:
     found: list[Row[Any]] = []
     for some in portions(sorted(customers)):
-        query = select(of).where(of.c.stripe_customer.in_(some))
+        query = select(of).where(within(session, of.c.stripe_customer, some))
         found += session.execute(query.order_by(of.c.source, of.c.key)).all()
     return found
 

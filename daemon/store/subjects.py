@@ -6,6 +6,7 @@ Each list is ordered by the database alone: two databases, and Python, may disag
 from typing import Any, Final
 
 from sqlalchemy import Table, exists, or_, select
+from sqlalchemy import case as sql_case
 from sqlmodel import Session
 
 from accounts.facts import Subject
@@ -47,9 +48,12 @@ def ids_after(session: Session, account: str, class_name: str, after: str, limit
 
 
 def with_cases(session: Session, account: str) -> list[Subject]:
-    """Whoever has a case that stands, also where nothing else is known of them any more."""
-    query = select(CASES.c.subject_kind, CASES.c.subject_id).distinct()
-    rows = session.execute(query.where(CASES.c.account == account, CASES.c.state != "resolved"))
+    """Whoever has a case that stands, though nothing that is stored of Stripe is theirs, or not any more."""
+    kind, id_ = CASES.c.subject_kind, CASES.c.subject_id
+    owner = sql_case((kind == "customer", id_), else_=kind + "/" + id_)
+    owns = exists().where(SNAPSHOTS.c.account == account, SNAPSHOTS.c.customer == owner)
+    query = select(kind, id_).distinct().where(CASES.c.account == account, CASES.c.state != "resolved")
+    rows = session.execute(query.where(~owns))
     return [Subject(account, row.subject_kind, row.subject_id) for row in rows]
 
 

@@ -31,6 +31,7 @@ __all__ = [
     "current_mark",
     "done",
     "mark",
+    "pending",
     "put_back",
     "take",
     "waiting",
@@ -52,6 +53,7 @@ class Taken:
     subject: Subject
     mark: int  # as it was when taken
     stale: int  # what was read under a smaller number must be read again; 0: judge from what is stored
+    due: datetime  # as it was when taken
     fence: int  # grows with every take: tells an old holder from a new one
     takes: int  # in a row that did not end well, this one included
 
@@ -108,20 +110,21 @@ def take(
     """The longest due subjects of an account, now ours until `now + lease`. Commit before you look."""
     _bury_the_never_returned(session, account, now)
     due = (
-        select(WORK.c.account, WORK.c.kind, WORK.c.id)
+        select(WORK.c.account, WORK.c.kind, WORK.c.id, WORK.c.due)
         .where(WORK.c.account == account, _due(now))
         .order_by(WORK.c.due, WORK.c.kind, WORK.c.id)
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    keys = [tuple(row) for row in session.execute(due)]
-    if not keys:
+    due_of = {(row.account, row.kind, row.id): row.due for row in session.execute(due)}
+    if not due_of:
         return []
+    keys = list(due_of)
     fence = next_mark(session)
     until = now + lease
     taken = session.execute(
         update(WORK)
-        .where(among(_KEY, keys))
+        .where(among(session, _KEY, keys))
         .values(
             fence=fence,
             taken_until=until,
@@ -133,7 +136,12 @@ def take(
     )
     found = {
         Subject(row.account, row.kind, row.id): Taken(
-            Subject(row.account, row.kind, row.id), row.mark, row.stale, fence, row.takes
+            Subject(row.account, row.kind, row.id),
+            row.mark,
+            row.stale,
+            due_of[row.account, row.kind, row.id],
+            fence,
+            row.takes,
         )
         for row in taken
     }
@@ -158,7 +166,7 @@ def done(
         else:
             finished.append(each.subject)
     for some in portions(finished):
-        session.execute(delete(WORK).where(among(_KEY, some)))
+        session.execute(delete(WORK).where(among(session, _KEY, some)))
     _let_go(session, staying)
 
 
@@ -211,6 +219,13 @@ def waiting(session: Session, accounts: Sequence[str], after: datetime) -> int:
     return session.scalar(select(func.count()).select_from(WORK).where(*later)) or 0
 
 
+def pending(session: Session, accounts: Sequence[str], due_by: datetime, now: datetime) -> int:
+    """How many subjects were due by then, and have not been looked at to the end."""
+    here = (WORK.c.account.in_(accounts), WORK.c.buried_at.is_(None))
+    undone = or_(WORK.c.due <= due_by, WORK.c.taken_until > now)
+    return session.scalar(select(func.count()).select_from(WORK).where(*here, undone)) or 0
+
+
 def _due(now: datetime) -> ColumnElement[bool]:
     free = or_(WORK.c.taken_until.is_(None), WORK.c.taken_until <= now)
     return and_(WORK.c.buried_at.is_(None), WORK.c.due <= now, free)
@@ -231,7 +246,9 @@ def _ours(session: Session, taken: Sequence[Taken]) -> dict[Subject, Row[Any]]:
     columns = (*WORK.primary_key, WORK.c.mark, WORK.c.due, WORK.c.takes, WORK.c.failures, WORK.c.fence)
     rows: dict[Subject, Row[Any]] = {}
     for some in portions(sorted(each.subject for each in taken)):
-        query = select(*columns).where(among(_KEY, some)).order_by(*WORK.primary_key).with_for_update()
+        query = (
+            select(*columns).where(among(session, _KEY, some)).order_by(*WORK.primary_key).with_for_update()
+        )
         rows |= {Subject(row.account, row.kind, row.id): row for row in session.execute(query)}
     for each in taken:
         row = rows.get(each.subject)

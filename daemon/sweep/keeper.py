@@ -14,13 +14,17 @@ from accounts.facts import Subject
 from accounts.stripe.permissions import Missing
 from accounts.stripe.reads import Page
 from accounts.stripe.resources import Expansion
+from daemon.core.model import System
 from daemon.observe import keeping
 from daemon.observe.asking import KEY_TROUBLE, reason_of
+from daemon.observe.failures import count_failure
 from daemon.observe.landscape import NO_PERMISSION, Cartographer, key_reading
 from daemon.observe.owners import ALONE, OF_OTHERS
 from daemon.store import passes, snapshots, worklist
+from daemon.store.bulk import take_stock
 from daemon.store.db import Store
 from daemon.store.marks import current_mark
+from daemon.store.snapshots import SNAPSHOTS
 from daemon.sweep import units
 from daemon.sweep.classes import Class
 from daemon.sweep.slices import Slice
@@ -114,6 +118,9 @@ class Keeper:
             units.end(session, self.account, unit, objects, now)
             if each.resource.expansion is not None:
                 self._note_inside(session, each.resource.expansion, missing, now)
+        if unit.first and objects:
+            with self._store.transaction(bulk=True) as session:
+                take_stock(session, SNAPSHOTS)
         if gone:
             self._wake(self.account)
         return objects, gone
@@ -121,6 +128,7 @@ class Keeper:
     def fail(self, unit: Unit, problem: ObservationError) -> None:
         """The class was not read to its end. What was read of it stays, and nothing counts as absent."""
         now = self._now()
+        count_failure(System.STRIPE, problem)
         of_key, reason = isinstance(problem, KEY_TROUBLE), reason_of(problem)
         about = key_reading(self.account) if of_key else reading(self.account, unit.resource_name)
         with self._store.transaction() as session:

@@ -18,6 +18,7 @@ from accounts.errors import Malformed, ObservationError
 from accounts.facts import Subject
 from daemon.core.model import AccountFacts, Source
 from daemon.observe.asking import reason_of
+from daemon.observe.failures import count_failure
 from daemon.observe.landscape import Cartographer, Landscape
 from daemon.store import cursors, passes, records, worklist
 from daemon.store.db import Store
@@ -30,6 +31,7 @@ from daemon.sweep.units import RETRY_S
 log = structlog.get_logger(__name__)
 
 RETRY: Final = "records:retry/"
+DEMAND: Final = "records:demand/"  # somebody wants the source to be read that was not read since then
 ASKED_MAX: Final = 500  # keys in one pass; where a source forgets more at once, the next passes go on
 
 
@@ -82,6 +84,13 @@ class RecordsSweep:
                 under_way = self._begin(session, connected(key, self._sources), users)
             return self._read(under_way, watch)
 
+    def demand(self, key: str) -> None:
+        """Makes a source due, also one that waits because it could not be read."""
+        now = self._now()
+        with self._store.transaction() as session:
+            cursors.forget(session, EVERYWHERE, RETRY + key)
+            cursors.move(session, EVERYWHERE, DEMAND + key, now.isoformat(), now)
+
     def due(self, session: Session, now: datetime) -> list[str]:
         """The keys of the sources that are to be read."""
         landscape = self._cartographer.landscape(session)
@@ -94,10 +103,13 @@ class RecordsSweep:
         retry = cursors.position(session, EVERYWHERE, RETRY + key)
         if retry is not None:
             return bool(json.loads(retry)["at"] <= now.timestamp())
+        demanded_at = _demanded_at(session, key)
         for user in users_of(landscape, key):
             source = Source.CRM if key.startswith("crm:") else Source.ENTITLEMENTS
             began = landscape.lands[user.slug].passed_at.get(source)
             if began is None or now - began >= self._intervals.records_every(user.slug):
+                return True
+            if demanded_at is not None and began < demanded_at:
                 return True
         return False
 
@@ -119,6 +131,7 @@ class RecordsSweep:
             try:
                 self._read_all(under_way, user, progress)
             except ObservationError as problem:
+                count_failure(source.system, problem)
                 failed[user.slug] = problem
         if failed and not source.per_account:
             failed = dict.fromkeys((user.slug for user in users), next(iter(failed.values())))
@@ -222,6 +235,8 @@ class RecordsSweep:
                 else:
                     self._fail(session, source, user, problem)
             self._remember_failure(session, source, bool(failed))
+            if not failed:
+                _meet_demand(session, source.key, under_way.slot)
             for user in under_way.users:
                 if user.slug not in failed:
                     waking |= set(self._after_pass(session, user.slug))
@@ -254,6 +269,18 @@ class RecordsSweep:
     def _wake_all(self, concerned: set[Subject]) -> None:
         for account in sorted({subject.account for subject in concerned}):
             self._wake(account)
+
+
+def _demanded_at(session: Session, key: str) -> datetime | None:
+    said = cursors.position(session, EVERYWHERE, DEMAND + key)
+    return None if said is None else datetime.fromisoformat(said)
+
+
+def _meet_demand(session: Session, key: str, began: str) -> None:
+    """A pass that began after it has met it."""
+    demanded_at = _demanded_at(session, key)
+    if demanded_at is not None and demanded_at <= datetime.fromisoformat(began):
+        cursors.forget(session, EVERYWHERE, DEMAND + key)
 
 
 class _Progress:

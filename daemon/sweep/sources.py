@@ -12,7 +12,7 @@ from accounts.crm import Crm
 from accounts.entitlements import Entitlements
 from accounts.facts import Subject
 from accounts.sources import Page
-from daemon.core.model import AccountFacts
+from daemon.core.model import AccountFacts, System
 from daemon.observe import keeping
 from daemon.observe.landscape import Landscape
 from daemon.store import passes
@@ -40,6 +40,10 @@ class Connected:
     one: Callable[[str, str], Any]
     _keep: Callable[..., set[Subject]]
     _bury: Callable[..., set[Subject]]
+
+    @property
+    def system(self) -> System:
+        return System.CRM if self.class_name == passes.RECORDS else System.ENTITLEMENT
 
     @property
     def per_account(self) -> bool:

@@ -108,9 +108,10 @@ class StripeSweep:
         return any(at is None or now - at >= every or (demand is not None and at < demand.at) for at in began)
 
     def demand(self, account: str, *, whole: bool = False) -> None:
-        """Makes everything due; `whole`: what is old as well."""
+        """Makes everything due, also what waits because it could not be read; `whole`: what is old as well."""
         with self._store.transaction() as session:
             demands.make(session, account, self._now(), whole=whole)
+            units.hurry(session, account, self._now())
 
     def _sweep(self, account: str, watch: Watch, at_once: bool) -> Swept:
         keeper = Keeper(

@@ -103,6 +103,13 @@ def begin_due(
     return begun
 
 
+def hurry(session: Session, account: str, now: datetime) -> None:
+    """What waits because it could not be read may be tried again at once: somebody has asked for it."""
+    for unit in under_way(session, account):
+        if unit.retry_at > now.timestamp():
+            _keep(session, account, replace(unit, retry_at=0), now)
+
+
 def fail(session: Session, account: str, unit: Unit, now: datetime) -> None:
     """It could not be read to its end, and is tried again after a while."""
     wait_s = RETRY_S[min(unit.failures, len(RETRY_S) - 1)]

@@ -58,8 +58,15 @@ class Outside:
     def budget(self, owner: KeyOwner) -> ReadBudget:
         return ReadBudget(owner, self.ledger, self.now)
 
-    def connection(self, account: Account, key: Key, budget: ReadBudget, http: httpx.Client) -> Connection:
-        limiter = Limiter(account.livemode, account.read_share)
+    def connection(
+        self,
+        account: Account,
+        key: Key,
+        budget: ReadBudget,
+        http: httpx.Client,
+        limiter: Limiter | None = None,
+    ) -> Connection:
+        limiter = limiter or Limiter(account.livemode, account.read_share)
         return Connection(account.id, key, account.stripe_api, http, limiter, budget, now=self.now)
 
     def reader(self, account: Account, connection: Connection, known: Address | None = None) -> Reader:

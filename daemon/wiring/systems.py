@@ -18,9 +18,11 @@ from accounts.facts import Address
 from accounts.registry import Account, KeyOwner, KeyRefused
 from accounts.stripe.connection import open_client
 from accounts.stripe.reads import Reader
+from daemon.actions.shape import Hands
 from daemon.observe.asking import KeyUnreadable
 from daemon.settings import Settings
 from daemon.wiring import Outside
+from daemon.wiring.acting import Acting
 
 TRY_AGAIN_AFTER: Final = timedelta(seconds=60)  # a key that does not work is mended by a person
 TRY_AGAIN_SOON: Final = timedelta(seconds=2)  # a connection that broke mends itself
@@ -49,6 +51,22 @@ class Systems:
         self._crms: dict[str, Crm] = {}
         self._products: dict[str, Entitlements] = {}
         self._open = ExitStack()
+        self.acting = Acting(settings, outside, known, self.budget, now)
+
+    def hands(self, account: str, *, writing: bool = False) -> Hands:
+        """What an action may touch: to look with the read key, or to look and act with the act_key.
+
+        Raises the ObservationError that says why not.
+        """
+        own = self._accounts[account]
+        grip = self.acting.grip(account) if writing else None
+        return Hands(
+            reader=grip.reader if grip else self.reader(account),
+            now=self._now(),
+            writer=grip.writer if grip else None,
+            crm=self.crm(own.crm) if own.crm else None,
+            entitlements=self.entitlements(own.entitlements) if own.entitlements else None,
+        )
 
     def reader(self, account: str) -> Reader:
         """Reads the account with a key that is proven to be its. Raises why it cannot be, without asking each time."""
@@ -98,6 +116,7 @@ class Systems:
             return self._budgets[owner]
 
     def close(self) -> None:
+        self.acting.close()
         for budget in self._budgets.values():
             budget.flush()
         self._open.close()

@@ -14,9 +14,10 @@ from daemon.observe.landscape import Cartographer
 from daemon.observe.observer import Observer
 from daemon.rejudge import Lane, Rejudging
 from daemon.settings import Settings
-from daemon.store import snapshots
+from daemon.store import names, snapshots
 from daemon.store.db import Store
 from daemon.store.meter import Meter
+from daemon.store.names import Owner
 from daemon.wiring import Outside, decoding, secret_key
 from daemon.wiring.estate import accounts_of
 from daemon.wiring.policies import Policies
@@ -45,7 +46,10 @@ def metadata_keys(policy: Policy) -> Iterator[str]:
 
 
 def assemble(settings: Settings, store: Store, engine: Engine, now: Callable[[], datetime]) -> Works:
-    """Raises SecretUnreadable, UnusablePolicy or OSError with a sentence."""
+    """Raises SecretUnreadable, UnusablePolicy, StoreError or OSError with a sentence."""
+    owners = {each.id: Owner(each.stripe_account, each.livemode) for each in settings.accounts}
+    with store.transaction() as session:
+        names.claim(session, owners, now())
     policies = Policies(settings, store, now)
     kept = {key for account in settings.accounts for key in metadata_keys(policies.of(account.id))}
     outside = Outside(decoding(settings, secret_key(settings), kept), Meter(store), now)

@@ -293,7 +293,7 @@ def test_a_request_says_which_version_and_takes_no_redirect() -> None:
 
 
 def test_a_lost_cursor_is_continued_by_a_fresh_query_at_its_second() -> None:
-    """B5: the object that the cursor stands on is deleted while the list is read."""
+    """Trap B5: the object that the cursor stands on is deleted while the list is read."""
     asked: list[dict[str, str]] = []
     newer = page(ONE | {"id": "cus_3", "created": 30}, ONE | {"id": "cus_2", "created": 20}, has_more=True)
     lost = refusal(400, "resource_missing", "No such customer: 'cus_2'", param="starting_after")

@@ -74,6 +74,7 @@ def invoice(**more: Any) -> Json:
 
 
 def test_a_subscription_of_acacia_and_of_endive_are_the_same() -> None:
+    """Trap A15: periods that moved to the items."""
     coupon = {"object": "coupon", "id": "half", "percent_off": 50, "duration": "forever"}
     endive = subscription(
         discounts=[
@@ -98,6 +99,7 @@ def test_a_subscription_of_acacia_and_of_endive_are_the_same() -> None:
 
 
 def test_an_invoice_of_acacia_and_of_endive_are_the_same() -> None:
+    """Trap A15: the link from an invoice to its subscription."""
     paid = {
         "object": "invoice_payment", "id": "inpay_1", "amount_requested": 500, "created": 51, "currency": "usd",
         "invoice": "in_1", "is_default": True, "livemode": True, "status": "open",

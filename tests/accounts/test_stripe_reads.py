@@ -65,6 +65,7 @@ def test_what_there_is_one_of_is_read_too(shop: Shop, here: Opened) -> None:
 
 
 def test_b1_canceled_subscriptions_are_read_too(here: Opened) -> None:
+    """Trap B1: Stripe leaves them out unless it is asked."""
     statuses = {
         one.status
         for page in here.reader().pages(BY_NAME["subscriptions"], purpose=SWEEP)
@@ -74,6 +75,7 @@ def test_b1_canceled_subscriptions_are_read_too(here: Opened) -> None:
 
 
 def test_a15_an_account_of_an_old_api_version_is_read_in_todays_shape(shop: Shop, here: Opened) -> None:
+    """Trap A15: the account's version is not ours."""
     shop.sandbox.on_loop(lambda: setattr(shop.account, "api_version", "2020-08-27"))
     read = here.reader()
     subscription = read.one(Address("subscription", "sub_1"), purpose=Purpose.LOOK)
@@ -82,6 +84,8 @@ def test_a15_an_account_of_an_old_api_version_is_read_in_todays_shape(shop: Shop
 
 
 def test_b3_b4_many_objects_of_one_second_are_all_read(shop: Shop, here: Opened) -> None:
+    """Traps B3 and B4: a cursor in the middle of a second."""
+
     def crowd() -> None:
         for number in range(950):
             shop.account.put(
@@ -99,6 +103,8 @@ def test_b3_b4_many_objects_of_one_second_are_all_read(shop: Shop, here: Opened)
 
 
 def test_b5_b6_objects_that_come_and_go_while_a_list_is_read_lose_no_other(shop: Shop, here: Opened) -> None:
+    """Traps B5 and B6: a list that changes while it is read."""
+
     def put(first: int, last: int) -> None:
         for number in range(first, last):
             created = 1_790_000_000 + number
@@ -119,6 +125,7 @@ def test_b5_b6_objects_that_come_and_go_while_a_list_is_read_lose_no_other(shop:
 
 
 def test_b7_a_subscription_of_more_items_than_stripe_shows_is_read_with_all(shop: Shop, here: Opened) -> None:
+    """Trap B7: a list inside an object."""
     whole = shop.look("subscription", "sub_1")
     [item] = whole["items"]["data"]
     whole["items"]["data"] = [item | {"id": f"si_{number:02d}"} for number in range(25)]
@@ -145,6 +152,7 @@ def test_a_filter_may_name_several(shop: Shop, here: Opened) -> None:
 
 
 def test_a9_what_is_gone_is_absent_and_what_was_deleted_is_deleted(shop: Shop, here: Opened) -> None:
+    """Trap A9: two ways not to be there."""
     read = here.reader()
     shop.sandbox.on_loop(lambda: shop.account.delete("customer", "cus_1"))
     assert read.one(Address("customer", "cus_1"), purpose=Purpose.LOOK) == Deleted("cus_1")
@@ -254,6 +262,8 @@ def test_reads_are_counted_as_stripe_counts_them(shop: Shop, here: Opened) -> No
 def test_b11_a_long_list_is_complete_and_takes_no_more_memory_than_a_short_one(
     shop: Shop, here: Opened
 ) -> None:
+    """Trap B11: reading."""
+
     def grow(first: int, last: int) -> None:
         template = shop.account.get("subscription", "sub_1") or {}
         for number in range(first, last):

@@ -1,1 +1,1 @@
-"""Repeatable measurements: what is fast, in proportion to the same work without us, and what stays small."""
+"""The measurements of a checkout: on SQLite, and on a PostgreSQL server that is started for them."""

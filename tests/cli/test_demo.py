@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import httpx
+import pytest
 
 from daemon import cli
 from daemon.cli import terminal
@@ -30,7 +31,10 @@ def test_the_demo_shows_what_is_planted_and_finds_it(tmp_path: Path) -> None:
     assert result.stderr == ""
 
 
-def test_the_demo_shows_cases_as_they_appear(tmp_path: Path) -> None:
+def test_the_demo_shows_cases_as_they_appear_and_an_agent_asks_and_people_decide(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     arguments = ["demo", "--accounts", "1", "--customers", "12", "--dir", str(tmp_path), "--port", str(port)]
@@ -55,6 +59,18 @@ def test_the_demo_shows_cases_as_they_appear(tmp_path: Path) -> None:
         assert httpx.get(f"http://127.0.0.1:{port}/healthz").status_code == 200
         assert httpx.get(f"http://127.0.0.1:{port}/readyz").status_code == 200
         assert cli.run(["sandbox", "incidents", *url]) == 0
+        until("The agent asks for")
+        until("As dana:")
+        ours = ["--config", str(tmp_path / "reconciled.toml")]
+        for who, answered in (("omar", "dispute_deadline"), ("dana", "approval_request")):
+            code_of = dict(zip(("dana", "omar"), re.findall(r"login (\S+)", said), strict=True))
+            assert cli.run([*ours, "login", code_of[who]]) == 0
+            case = re.search(rf"As {who}: .* cases approve (case_\w+)", said)
+            assert case
+            assert cli.run([*ours, "cases", "approve", case[1], "--yes"]) == 0
+            while not re.search(rf"resolved .* {answered}", said):
+                said += demo.stdout.readline() if demo.stdout else ""
+
         before = said.count("dispute_deadline")
         assert cli.run(["sandbox", "incident", "dispute_wave", *url]) == 0
         while said.count("dispute_deadline") == before:

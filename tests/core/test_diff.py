@@ -287,6 +287,7 @@ def test_an_escalated_disagreement_says_so() -> None:
 
 
 def test_t42_the_name_of_an_account_is_not_part_of_what_a_case_is() -> None:
+    """Trap T42: the name of an account may change."""
     renamed = replace(ACME, slug="new-name")
 
     assert found().fingerprint(ACME) == found().fingerprint(renamed)

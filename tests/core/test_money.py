@@ -16,6 +16,7 @@ CURRENCIES = st.sampled_from(
 
 @given(st.integers(-(10**15), 10**15), CURRENCIES)
 def test_an_amount_survives_the_way_to_major_units_and_back(amount_minor: int, currency: str) -> None:
+    """Trap D3: minor units from end to end."""
     money = Money(amount_minor, currency)
     assert Money.from_major(str(money.major()), currency) == money
     assert Money.from_minor(str(amount_minor), currency.upper()) == money
@@ -34,6 +35,7 @@ def test_an_amount_survives_the_way_to_major_units_and_back(amount_minor: int, c
     ],
 )
 def test_a_crms_number_is_read_from_its_text(text: str, currency: str, minor: int) -> None:
+    """Trap D3: currencies with two, no and three decimals, and the two that Stripe sends × 100."""
     assert Money.from_major(text, currency).amount_minor == minor
 
 

@@ -56,6 +56,7 @@ def approvals(draw: st.DrawFn) -> tuple[CallerApproval, ...]:
 def test_every_effect_is_explained_once_or_not_at_all(
     made: tuple[Refund, ...], allowed: tuple[CallerApproval, ...]
 ) -> None:
+    """Trap D2: one effect answers to one decision."""
     found = explanations(facts(charges=(charge("ch_1"), charge("ch_2")), refunds=made, approvals=allowed))
 
     taken = [move.id for move in (*found.matching.values(), *found.differing.values(), *found.unexplained)]

@@ -42,7 +42,11 @@ def test_a_poll_takes_in_what_happened_since_we_listen_and_marks_it_once(rig_any
     assert rig.marked("customer") == set()
 
 
-def test_a4_an_event_that_becomes_visible_late_is_taken_in_although_newer_ones_were(rig: Rig) -> None:
+def test_a4_an_event_that_becomes_visible_late_is_taken_in_although_newer_ones_were(
+    rig_anywhere: Rig,
+) -> None:
+    """Trap A4: an event that becomes visible below the cursor."""
+    rig = rig_anywhere
     rig.poll.listen(rig.slug)
     rig.world(lambda: setattr(rig.account.faults, "events_visible_after_s", 90))
     rig.world(lambda: setattr(rig.account.faults, "events_delayed_every", 2))
@@ -59,6 +63,7 @@ def test_a4_an_event_that_becomes_visible_late_is_taken_in_although_newer_ones_w
 def test_a5_none_of_150_events_of_one_second_is_lost_or_taken_in_twice_when_a_poll_is_cut(
     rig_anywhere: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Trap A5: many events of one second, cut between two pages."""
     rig = rig_anywhere
     rig.poll.listen(rig.slug)
     happened = _happen(rig, 150)
@@ -89,7 +94,9 @@ def test_a5_none_of_150_events_of_one_second_is_lost_or_taken_in_twice_when_a_po
     assert sum(taken) == 150
 
 
-def test_a6_after_four_days_everything_is_recovered(rig: Rig) -> None:
+def test_a6_after_four_days_everything_is_recovered(rig_anywhere: Rig) -> None:
+    """Trap A6: down for longer than webhooks are retried."""
+    rig = rig_anywhere
     rig.poll.listen(rig.slug)
     rig.poll.poll(rig.slug, at_once=True)
     happened = []
@@ -103,7 +110,11 @@ def test_a6_after_four_days_everything_is_recovered(rig: Rig) -> None:
         assert hearing.gap(session, rig.slug) is None
 
 
-def test_a6_after_31_days_the_gap_is_said_a_whole_sweep_is_forced_and_the_watermark_stays(rig: Rig) -> None:
+def test_a6_after_31_days_the_gap_is_said_a_whole_sweep_is_forced_and_the_watermark_stays(
+    rig_anywhere: Rig,
+) -> None:
+    """Trap A6: down for longer than Stripe keeps events."""
+    rig = rig_anywhere
     rig.sweep.sweep(rig.slug)
     rig.poll.poll(rig.slug, at_once=True)
     _happen(rig, 1)

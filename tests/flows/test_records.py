@@ -82,6 +82,7 @@ def test_a_pass_brings_every_row_of_the_crm_and_of_the_product(rig_anywhere: Rig
 
 
 def test_d6_a_source_that_breaks_off_proves_nobodys_absence(rig_anywhere: Rig, crm: Listed) -> None:
+    """Trap D6: half a list."""
     rig = rig_anywhere
     crm.keys = ["a", "b", "c", "d", "e"]
     rig.records.sweep(CRM)
@@ -144,7 +145,9 @@ def test_with_reads_by_key_what_is_not_listed_is_asked_for(rig: Rig) -> None:
     assert _keys(rig, RECORDS) == {"a", "b"}
 
 
-def test_an_empty_source_floods_nobody_with_tombstones_at_once(rig: Rig) -> None:
+def test_an_empty_source_floods_nobody_with_tombstones_at_once(rig_anywhere: Rig) -> None:
+    """Trap D6: an empty list."""
+    rig = rig_anywhere
     crm = _listed(rig)
     crm.keys = [f"key{n}" for n in range(50)]
     rig.records.sweep(CRM)

@@ -52,6 +52,7 @@ def test_an_object_is_read_again_by_its_id_alone(rig_anywhere: Rig, replay: Repl
 
 
 def test_dead_letters_are_dug_up(rig_anywhere: Rig, replay: Replay) -> None:
+    """Trap A19: what was set aside can be replayed."""
     rig = rig_anywhere
     subject = Subject(rig.slug, "customer", "cus_1")
     with rig.store.transaction() as session:

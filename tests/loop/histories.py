@@ -6,20 +6,19 @@ from typing import Any, Final, Literal
 
 from hypothesis import strategies as st
 
-from accounts.errors import ObservationError
 from accounts.sandbox.business.billing import newest_paid
 from accounts.sandbox.business.records import moment
 from accounts.sandbox.business.shop import DAY_S, Shop
 from accounts.sandbox.business.trouble import dispute, refund, warn
-from daemon.core.model import Source
-from daemon.observe.landscape import reading_of
-from daemon.store import passes
-from tests.loop.rig import Rig
+from daemon.store.db import Store
+from tests.loop.whole import Whole, dying
 
 ACCOUNTS: Final = ("acme-eu", "acme-us")
 CUSTOMERS: Final = 6
 STATUSES: Final = ("active", "past_due", "canceled", "unpaid", "trialing", "paused")
 DISPUTED: Final = ("needs_response", "under_review", "won", "lost", "warning_closed")
+
+DEADLY: Final = ("look", "look", "sweep", "crm_pass", "product_pass")
 
 Hearing = Literal["heard", "lost", "twice", "late"]
 
@@ -28,7 +27,7 @@ Hearing = Literal["heard", "lost", "twice", "late"]
 class History:
     """A rig, and the events that are still on their way."""
 
-    rig: Rig
+    rig: Whole
     late: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
 
@@ -156,23 +155,23 @@ def late_events_come(history: History) -> None:
 
 
 def sweep(history: History, account: str) -> None:
-    _pass(
-        history,
-        account,
-        tuple(each for each in Source if each not in OTHERS),
-        history.rig.read_stripe,
-        account,
-    )
+    history.rig.read_stripe(account)
 
 
 def crm_pass(history: History) -> None:
-    for account in ACCOUNTS:
-        _pass(history, account, (Source.CRM,), history.rig.read_records)
+    history.rig.read_records()
 
 
 def product_pass(history: History) -> None:
-    for account in ACCOUNTS:
-        _pass(history, account, (Source.ENTITLEMENTS,), history.rig.read_entitlements)
+    history.rig.read_entitlements()
+
+
+def dies(history: History, doing: str, account: str, commits: int, kept: bool) -> None:
+    """It is killed in the middle of something, just before one of its commits or just after it; and starts again."""
+    arguments = (account,) if doing == "sweep" else ()
+    with dying(Store, commits, kept=kept):
+        STEPS[doing](history, *arguments)
+    restart(history)
 
 
 def stripe_fails(history: History, account: str, fails: bool) -> None:
@@ -204,13 +203,12 @@ def end(history: History) -> None:
         history.rig.rest()
 
 
-OTHERS: Final = (Source.CRM, Source.ENTITLEMENTS, Source.COUPONS)
 STEPS: Final[dict[str, Callable[..., None]]] = {
     each.__name__: each
     for each in (
         subscription, seats, gives_back, disputes, dispute_moves, warns, invoice, leaves_stripe, crm, product,
         crm_forgets, product_forgets, look, time_passes, late_events_come, sweep, crm_pass, product_pass,
-        stripe_fails, crm_fails, product_fails, restart,
+        stripe_fails, crm_fails, product_fails, restart, dies,
     )
 }  # fmt: skip
 
@@ -265,22 +263,6 @@ def _forget(history: History, table: str, number: int) -> None:
     history.rig.sandbox.on_loop(do)
 
 
-def _pass(
-    history: History, account: str, sources: tuple[Source, ...], read: Callable[..., None], *arguments: Any
-) -> None:
-    """A pass that fails is written down as one."""
-    rig = history.rig
-    try:
-        read(*arguments)
-    except ObservationError as problem:
-        with rig.store.transaction() as session:
-            land = rig.works.cartographer.landscape(session).lands[account]
-            for source in sources:
-                reading = reading_of(land.facts, source)
-                if reading is not None:
-                    passes.fail(session, reading, "unreachable", str(problem), rig.now())
-
-
 _accounts = st.sampled_from(ACCOUNTS)
 _numbers = st.integers(0, CUSTOMERS - 1)
 _rows = st.integers(0, 2 * CUSTOMERS - 1)
@@ -327,4 +309,5 @@ steps: Final = st.one_of(
     _step("crm_fails", st.booleans()),
     _step("product_fails", st.booleans()),
     _step("restart"),
+    _step("dies", st.sampled_from(DEADLY), _accounts, st.integers(0, 12), st.booleans()),
 )

@@ -20,6 +20,7 @@ from accounts.sandbox.world import StripeAccount
 from accounts.sources import Page
 from accounts.stripe.resources import BY_NAME
 from daemon import settings as configured
+from daemon.canary import LANE
 from daemon.core.model import Source
 from daemon.observe import keeping
 from daemon.observe.landscape import OF_STRIPE, reading_of
@@ -77,7 +78,7 @@ class Rig:
     def start(self) -> Works:
         """As after a restart: nothing is kept but the store."""
         works = assemble(self.settings, self.store, self.turns, self.now)
-        due = (looks, walks(works.rejudging))
+        due = (looks({LANE, *self.accounts}), walks(works.rejudging))
         scan = Scan(self.store, self.turns, due, self.now)
         self.turns.kinds = {
             "look": works.lane.run,

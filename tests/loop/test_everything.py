@@ -41,6 +41,7 @@ def mismatches(rig: Rig) -> set[str]:
 
 
 def test_a_rule_that_wants_too_much_at_once_is_held_behind_one_case(rig: Rig) -> None:
+    """Trap D6: a source that suddenly says something else of everybody."""
     before = mismatches(rig)
     rig.on("acme-eu", churn)
     rig.read_records()

@@ -70,6 +70,7 @@ def test_a_mark_for_judging_reads_nothing(rig: Rig) -> None:
 
 
 def test_what_is_gone_by_the_time_it_is_read_leaves_a_tombstone_and_no_retry(rig: Rig, store: Store) -> None:
+    """Trap A9: deleted between the event and the read."""
     customer = rig.on("acme-eu", lambda shop: next(shop.account.newest_first("customer"))["id"])
     rig.on("acme-eu", lambda shop: shop.account.delete("customer", customer))
     rig.mark("acme-eu", "customer", customer)
@@ -126,6 +127,7 @@ def test_where_stripe_says_there_is_no_customer_the_payment_is_its_own_subject_u
 
 
 def test_a_case_that_comes_back_is_the_same_case_with_its_history(rig: Rig, store: Store) -> None:
+    """Trap D7: resolved by itself, and back as the same case."""
     _, disputed = rig.on("acme-eu", nobodys)
 
     def becomes(status: str) -> Callable[[Shop], object]:
@@ -149,6 +151,7 @@ def test_a_case_that_comes_back_is_the_same_case_with_its_history(rig: Rig, stor
 
 
 def test_a_look_whose_lease_ran_out_keeps_nothing(rig: Rig, store: Store) -> None:
+    """Trap A20: a look that was believed dead, and finishes after all."""
     _, disputed = rig.on("acme-eu", nobodys)
     rig.hear()
     late = take(rig, "acme-eu")
@@ -184,7 +187,7 @@ def test_a_mark_during_a_look_causes_another(rig: Rig, store: Store, monkeypatch
 
 
 def test_one_person_who_pays_in_two_accounts_is_one_case_on_the_smaller(rig: Rig) -> None:
-    """It resolves by what happens in the other account, too."""
+    """Trap D5: who is who is left to people. It resolves by what happens in the other account, too."""
     email = "twice@example.com"
 
     def pays(shop: Shop) -> str:
@@ -221,6 +224,7 @@ def test_a_deadline_opens_before_anything_was_read_completely(store: Store, tmp_
 
 
 def test_a_disagreement_opens_once_it_has_settled_and_both_sides_were_read_since(rig: Rig) -> None:
+    """Trap D1: what may still settle stands nowhere."""
     customer = rig.on("acme-eu", agreeing)
     rig.read_everything()
     rig.rest()
@@ -256,3 +260,13 @@ def test_a_whole_refund_is_seen_with_its_payment(rig: Rig) -> None:
             session, "acme-eu", [Subject("acme-eu", "customer", customer)]
         )
     assert [each.refunded for each in facts.charges if each.id == bill.charge] == [True]
+
+
+def test_what_is_left_of_an_account_that_is_no_longer_configured_waits_and_disturbs_nobody(rig: Rig) -> None:
+    left = Subject("sold-last-year", "customer", "cus_1")
+    with rig.store.transaction() as session:
+        worklist.mark(session, [left], rig.now())
+    rig.turns.wake("deadline_scan", "all")
+    rig.turns.run()
+    with rig.store.reading() as session:
+        assert worklist.whose_turn(session, rig.now()) == ["sold-last-year"]

@@ -85,6 +85,7 @@ def dispute_now(shop: Shop) -> str:
 
 
 def test_an_unreachable_crm_changes_no_case_that_reads_it_while_a_deadline_opens(rig: Rig) -> None:
+    """Trap T39: what vanishes by an outage is not resolved; what has a deadline does not wait."""
     before = resting_on(rig, Source.CRM)
     churned, agreeing = customer_of(rig, "crm_says_churned"), customer_of(rig, "revenue_within_tolerance")
     rig.sandbox.world.crm_dials.fault = "down"
@@ -228,6 +229,7 @@ def test_a_failing_pass_is_written_once_and_shown_after_an_hour(rig: Rig, store:
 def test_a_subject_that_breaks_a_rule_is_set_aside_and_the_others_go_on(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    """Trap A19: a subject that makes every look fail."""
     poison = customer_of(rig, "ended_but_open")
 
     def stumbling(facts: Any, policy: Any, now: Any) -> Any:

@@ -57,6 +57,7 @@ def test_what_is_planted_stands_and_nothing_else(store: Store, tmp_path: Path, s
 
 
 def test_a_second_pass_over_an_unchanged_world_changes_nothing(store: Store, tmp_path: Path) -> None:
+    """Trap D9: nothing changed, nothing is written."""
     with rigged(store, tmp_path, customers=40) as rig:
         rig.read_everything()
         rig.rest()

@@ -110,7 +110,7 @@ def test_those_who_wait_together_are_committed_together(store: Store) -> None:
 
 
 def test_one_event_twice_in_one_commit_is_new_once(store: Store) -> None:
-    """A1: concurrently, too"""
+    """Trap A1: two copies of an event that come at once are one."""
     told = answers(store, bodies("evt_1", "evt_1", "evt_2", "evt_1"))
     assert [body["duplicate"] for _, body in told] == [False, True, False, True]
     assert stored(store) == {"evt_1", "evt_2"}
@@ -138,7 +138,7 @@ def test_only_what_cannot_be_stored_is_answered_503(store: Store) -> None:
 
 
 def test_a_database_that_refuses_everything_is_asked_again_later(rig_anywhere: Rig) -> None:
-    """A7: verified, and not committed → no 2xx"""
+    """Trap A7: verified, and not committed: no 2xx, and it may come again."""
     rig = rig_anywhere
     assert rig.post(event()).status_code == 200
     rename(rig.store, "inbox", "elsewhere")

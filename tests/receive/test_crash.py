@@ -8,10 +8,10 @@ import threading
 
 from sqlalchemy import func, select
 
+from daemon.bench.crowd import Outcome
+from daemon.bench.receiver import PATH
 from daemon.store.db import open_store
 from daemon.store.inbox import INBOX
-from tests.bench.load import Outcome
-from tests.bench.receiving import PATH
 
 SECRET = "whsec_crash"
 REQUESTS, CONNECTIONS = 50_000, 16  # more than are ever sent before the end
@@ -25,13 +25,14 @@ def count(url: str) -> int:
 
 
 def test_every_acknowledged_event_survives_a_kill(url: str) -> None:
+    """Trap A7: killed in the middle of a storm."""
     receiving = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.receiving", url, SECRET], stdout=subprocess.PIPE, text=True
+        [sys.executable, "-m", "daemon.bench.receiver", url, SECRET], stdout=subprocess.PIPE, text=True
     )
     assert receiving.stdout is not None
     port = receiving.stdout.readline().strip()
     sending = subprocess.Popen(
-        [sys.executable, "-m", "tests.bench.load", port, PATH, SECRET, str(REQUESTS), str(CONNECTIONS)],
+        [sys.executable, "-m", "daemon.bench.crowd", port, PATH, SECRET, str(REQUESTS), str(CONNECTIONS)],
         stdout=subprocess.PIPE,
         text=True,
     )

@@ -37,9 +37,10 @@ def test_a_path_ends_in_the_slug_or_in_stripes_id(rig: Rig, path: str) -> None:
     "signed_with", [("whsec_NEW", "whsec_EU"), ("whsec_EU", "whsec_NEW"), ("whsec_EU_OLD",)]
 )
 def test_while_a_secret_is_rolled_any_signature_and_any_secret_will_do(
-    rig: Rig, signed_with: tuple[str, ...]
+    rig_anywhere: Rig, signed_with: tuple[str, ...]
 ) -> None:
-    """A10"""
+    """Trap A10: old and new signatures in either order, old and new secrets in either order."""
+    rig = rig_anywhere
     body = msgspec.json.encode(event())
     assert rig.post(body, signature=header(body, *signed_with)).status_code == 200
     refused = rig.post(body, signature=header(body, "whsec_X", "whsec_Y"))
@@ -47,7 +48,7 @@ def test_while_a_secret_is_rolled_any_signature_and_any_secret_will_do(
 
 
 def test_an_account_without_a_secret_refuses_everything(rig: Rig) -> None:
-    """A11"""
+    """Trap A11: no secret is not the empty secret."""
     for secret in ("", " ", "whsec_EU"):
         with counted(webhook_rejected, reason="no_secret") as grown:
             response = rig.post(event(), "mute", secret=secret)
@@ -59,7 +60,7 @@ def test_an_account_without_a_secret_refuses_everything(rig: Rig) -> None:
 def test_a_secret_that_cannot_be_read_takes_no_other_with_it(
     rig: Rig, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A11"""
+    """Trap A11: a secret that is missing, beside one that is there."""
     monkeypatch.delenv("EU_OLD")
     monkeypatch.setenv("US", "   ")
     rig.receiver.reload(Registry((account("eu", "EU_OLD", "EU"), account("us", "US")), ()))
@@ -81,8 +82,9 @@ def test_secrets_and_accounts_are_read_anew_without_a_restart(
     assert set(rig.inbox()) == {"evt_1", "evt_3"}
 
 
-def test_an_event_signed_for_one_account_is_refused_at_another(rig: Rig) -> None:
-    """A13"""
+def test_an_event_signed_for_one_account_is_refused_at_another(rig_anywhere: Rig) -> None:
+    """Trap A13: the secret of one account opens no other."""
+    rig = rig_anywhere
     with counted(webhook_rejected, reason="forged") as grown:
         response = rig.post(event(), "us", secret="whsec_EU")
     assert (response.status_code, code(response)) == (400, "bad_signature")
@@ -93,8 +95,9 @@ def test_an_event_signed_for_one_account_is_refused_at_another(rig: Rig) -> None
 @pytest.mark.parametrize(
     "names", [{"account": "acct_us"}, {"account": "acct_unknown"}, {"context": "acct_us"}]
 )
-def test_an_event_of_another_account_is_kept_as_foreign(rig: Rig, names: dict[str, Any]) -> None:
-    """A12, A13: journaled, answered, and never a write across accounts"""
+def test_an_event_of_another_account_is_kept_as_foreign(rig_anywhere: Rig, names: dict[str, Any]) -> None:
+    """Traps A12 and A13: kept, answered, and never a write across accounts."""
+    rig = rig_anywhere
     with counted(events_unused, reason="foreign_account") as grown:
         response = rig.post(event(**names))
     assert (response.status_code, response.json()["received"]) == (200, True)
@@ -103,8 +106,9 @@ def test_an_event_of_another_account_is_kept_as_foreign(rig: Rig, names: dict[st
     assert rig.marks() == {}
 
 
-def test_an_event_of_the_other_mode_is_kept_as_foreign(rig: Rig) -> None:
-    """A12"""
+def test_an_event_of_the_other_mode_is_kept_as_foreign(rig_anywhere: Rig) -> None:
+    """Trap A12: a test event at a live account."""
+    rig = rig_anywhere
     with counted(events_unused, reason="foreign_mode") as grown:
         assert rig.post(event(livemode=False)).status_code == 200
     assert grown == [1]
@@ -122,8 +126,11 @@ def test_an_event_may_name_its_own_account(rig: Rig, names: dict[str, Any]) -> N
 
 @pytest.mark.parametrize("path", ["acme", "acct_acme"])
 @pytest.mark.parametrize("thin", [False, True])
-def test_a_platforms_event_lands_under_the_account_that_it_names(rig: Rig, path: str, *, thin: bool) -> None:
-    """A13"""
+def test_a_platforms_event_lands_under_the_account_that_it_names(
+    rig_anywhere: Rig, path: str, *, thin: bool
+) -> None:
+    """Trap A13: under that account, and under no other."""
+    rig = rig_anywhere
     made = event(account="acct_jp")
     body = objects.notification(objects.thin_event(made)) if thin else made
     assert rig.post(body, path, secret="whsec_PLATFORM").status_code == 200
@@ -139,7 +146,7 @@ def test_a_platforms_event_lands_under_the_account_that_it_names(rig: Rig, path:
 def test_a_platforms_event_of_no_connected_account_of_ours_is_foreign(
     rig: Rig, names: dict[str, Any]
 ) -> None:
-    """A12: `eu` is configured, but with keys of its own; this platform speaks only for those that name it"""
+    """Trap A12: `eu` is configured, but with keys of its own; this platform speaks only for those that name it."""
     with counted(events_unused, reason="foreign_account") as grown:
         assert rig.post(event(**names), "acme", secret="whsec_PLATFORM").status_code == 200
     assert grown == [1]
@@ -148,7 +155,7 @@ def test_a_platforms_event_of_no_connected_account_of_ours_is_foreign(
 
 
 def test_a_connected_accounts_test_event_at_a_live_platform_is_foreign(rig: Rig) -> None:
-    """A12"""
+    """Trap A12: a test event of a connected account."""
     with counted(events_unused, reason="foreign_mode") as grown:
         rig.post(event(account="acct_jp", livemode=False), "acme", secret="whsec_PLATFORM")
     assert grown == [1]
@@ -169,8 +176,9 @@ def test_an_account_of_a_platform_may_have_an_endpoint_of_its_own(
     assert landed(rig) == ("jp", False)
 
 
-def test_one_object_id_in_two_accounts_is_two_objects(rig: Rig) -> None:
-    """A14"""
+def test_one_object_id_in_two_accounts_is_two_objects(rig_anywhere: Rig) -> None:
+    """Trap A14: ids are unique within an account, and only there."""
+    rig = rig_anywhere
     rig.post(event())
     rig.post(event("evt_2"), "us", secret="whsec_US")
     assert {subject.account for subject in rig.marks() if subject.id == "in_1"} == {"eu", "us"}

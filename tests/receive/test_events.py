@@ -34,7 +34,7 @@ def test_nothing_of_the_payload_is_kept(rig: Rig) -> None:
 
 
 def test_an_event_that_comes_again_is_one_event(rig_anywhere: Rig) -> None:
-    """A1: delivered twice, one effect, and both get 2xx"""
+    """Trap A1: delivered three times, one effect, and each gets a 2xx."""
     rig = rig_anywhere
     with (
         counted(events_received, source="webhook", event_class="invoice") as received,
@@ -54,8 +54,9 @@ def test_what_was_looked_at_is_not_marked_again_by_a_second_copy(rig: Rig) -> No
     assert rig.marks_drawn() == before
 
 
-def test_an_event_of_an_unknown_type_is_stored_and_its_object_looked_at(rig: Rig) -> None:
-    """A8"""
+def test_an_event_of_an_unknown_type_is_stored_and_its_object_looked_at(rig_anywhere: Rig) -> None:
+    """Trap A8: a type that nobody knows."""
+    rig = rig_anywhere
     with counted(events_unused, reason="unknown_type") as grown:
         assert rig.post(event(type="invoice.exploded")).status_code == 200
     assert grown == [1]
@@ -63,8 +64,9 @@ def test_an_event_of_an_unknown_type_is_stored_and_its_object_looked_at(rig: Rig
     assert Subject("eu", "invoice", "in_1") in rig.marks()
 
 
-def test_an_event_about_an_object_without_an_id_is_stored_and_not_marked(rig: Rig) -> None:
-    """A8"""
+def test_an_event_about_an_object_without_an_id_is_stored_and_not_marked(rig_anywhere: Rig) -> None:
+    """Trap A8: an object that does not exist yet."""
+    rig = rig_anywhere
     upcoming = {"object": "invoice", "customer": "cus_1"}
     with counted(events_unused, reason="no_object") as grown:
         assert rig.post(event(type="invoice.upcoming", of=upcoming)).status_code == 200
@@ -85,7 +87,7 @@ def test_an_id_that_may_not_stand_in_a_url_is_never_looked_at(rig: Rig, id: str)
 
 
 def test_a_thin_event_takes_the_same_way(rig_anywhere: Rig) -> None:
-    """A8"""
+    """Trap A8: an event of the newer kind."""
     rig = rig_anywhere
     snapshot = event(type="charge.dispute.created", of={"id": "du_1", "object": "dispute", "charge": "ch_1"})
     thin = objects.thin_event(snapshot) | {"context": "acct_eu"}

@@ -62,7 +62,7 @@ def test_only_post_is_answered(rig: Rig, method: str) -> None:
 
 
 def test_a_body_of_a_mebibyte_is_taken_and_one_byte_more_is_not(rig: Rig) -> None:
-    """A17"""
+    """Trap A17: a body that is too large."""
     whole = msgspec.json.encode(event())
     padded = whole[:-1] + b" " * (BODY_BYTES_MAX - len(whole)) + b"}"
     assert len(padded) == BODY_BYTES_MAX
@@ -75,7 +75,7 @@ def test_a_body_of_a_mebibyte_is_taken_and_one_byte_more_is_not(rig: Rig) -> Non
 
 
 def test_a_body_without_an_end_is_refused_before_it_ends(rig: Rig) -> None:
-    """A17"""
+    """Trap A17: a body whose size nobody says."""
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"
     head = b"POST /webhooks/stripe/eu HTTP/1.1\r\nHost: here\r\nTransfer-Encoding: chunked\r\n\r\n"
     with socket.create_connection(("127.0.0.1", rig.server.port), timeout=WAIT_S) as connection:
@@ -95,7 +95,7 @@ def test_a_sender_who_goes_away_in_the_middle_leaves_nothing(rig: Rig) -> None:
 
 @pytest.mark.parametrize("encoding", ["gzip", "br", "deflate, gzip"])
 def test_a_compressed_body_is_refused_and_told_so(rig: Rig, encoding: str) -> None:
-    """A17"""
+    """Trap A17: a compressed body."""
     body = msgspec.json.encode(event())
     packed = gzip.compress(body) if encoding == "gzip" else body
     with counted(webhook_rejected, reason="encoded") as grown:
@@ -106,7 +106,7 @@ def test_a_compressed_body_is_refused_and_told_so(rig: Rig, encoding: str) -> No
 
 
 def test_a_signed_body_that_is_not_utf_8_is_refused(rig: Rig) -> None:
-    """A17"""
+    """Trap A17: a body that is no text."""
     with counted(webhook_rejected, reason="not_utf8") as grown:
         response = rig.post(msgspec.json.encode(event())[:-1] + b',"name":"\xff\xfe"}')
     assert (response.status_code, code(response)) == (400, "bad_body")
@@ -178,7 +178,7 @@ def test_a_request_without_a_signature_is_refused(rig: Rig) -> None:
     ],
 )  # fmt: skip
 def test_a_clock_that_is_wrong_is_named_and_counted(rig: Rig, skew_s: int, reason: str) -> None:
-    """A17"""
+    """Trap A17: a clock that is ten minutes off, either way."""
     with counted(webhook_rejected, reason=reason) as grown:
         response = rig.post(event(), skew_s=skew_s)
     assert (response.status_code, code(response)) == (400, "bad_signature")
@@ -201,7 +201,7 @@ def test_a_changed_body_is_forged(rig: Rig) -> None:
 
 
 def test_a_body_is_not_looked_into_unless_its_signature_is_right(rig: Rig) -> None:
-    """A10: all wrong → 400, and no look at the body"""
+    """Trap A10: all signatures wrong: 400, and no look at the body."""
     response = rig.post(b"{ not even json", secret="whsec_WRONG")
     assert (response.status_code, code(response)) == (400, "bad_signature")
 

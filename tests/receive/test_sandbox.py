@@ -60,7 +60,7 @@ def scene(sqlite: Store, tmp_path: Path) -> Iterator[Scene]:
 
 @pytest.mark.parametrize("slug", ["acme-eu", "acme-us", "acme-test", "acme-jp"])
 def test_an_accounts_events_arrive_and_mark_its_objects(scene: Scene, slug: str) -> None:
-    """A13: `acme-jp` has no endpoint of its own; its events come by the platform's"""
+    """Trap A13: `acme-jp` has no endpoint of its own; its events come by the platform's."""
     sent = scene.happen(slug, 3)
     scene.rig.wait_for(lambda: sent.keys() <= scene.rig.inbox().keys())
     rows = scene.rig.inbox()
@@ -78,7 +78,7 @@ def test_a_thin_endpoints_events_arrive(scene: Scene) -> None:
 
 
 def test_while_a_secret_is_rolled_events_arrive(scene: Scene) -> None:
-    """A10"""
+    """Trap A10: as Stripe signs while a secret is rolled."""
     known = scene.sandbox.on_loop(
         lambda: next(
             endpoint["_secret"]
@@ -93,7 +93,7 @@ def test_while_a_secret_is_rolled_events_arrive(scene: Scene) -> None:
 
 
 def test_doubled_deliveries_are_one_event_each(scene: Scene) -> None:
-    """A1"""
+    """Trap A1: as Stripe delivers twice."""
     before = value(events_duplicate, source="webhook")
     world = scene.sandbox.world
 

@@ -92,13 +92,13 @@ def open_shop(sandbox: Sandbox, *, livemode: bool = True, platform: str | None =
             f"acct_shop{number}", f"shop{number}", livemode=livemode, platform=platform
         )
         account.add_key(key)
-        _stock(sandbox.world, account)
+        stock(sandbox.world, account)
         return account
 
     return Shop(sandbox, sandbox.on_loop(make), key)
 
 
-def _stock(world: World, account: StripeAccount) -> None:
+def stock(world: World, account: StripeAccount) -> None:
     now, put = world.clock.now(), account.put
     old = now - 10 * DAY_S
     put(objects.account(account.id, created=old, country="US", currency="usd", name="Shop"))

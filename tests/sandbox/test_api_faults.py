@@ -54,6 +54,15 @@ def test_a_lost_answer_is_a_write_that_was_done(shop: Shop) -> None:
     assert shop.look("charge", "ch_1")["amount_refunded"] == 100
 
 
+def test_a_lost_write_is_neither_done_nor_remembered(shop: Shop) -> None:
+    dial(shop, writes_lost=1)
+    with pytest.raises(httpx.RemoteProtocolError):
+        shop.post("/v1/refunds", "charge=ch_1&amount=100", Idempotency_Key="k")
+    assert shop.look("charge", "ch_1")["amount_refunded"] == 0
+    again = shop.post("/v1/refunds", "charge=ch_1&amount=100", Idempotency_Key="k")
+    assert "idempotent-replayed" not in again.headers
+
+
 def test_a_truncated_body_ends_in_the_middle(shop: Shop) -> None:
     dial(shop, truncated_answers=1)
     with pytest.raises(httpx.RemoteProtocolError, match="without sending complete message body"):

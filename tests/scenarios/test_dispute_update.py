@@ -58,7 +58,7 @@ def test_one_that_came_lost_after_we_began_to_watch_is_told() -> None:
     ids=lambda each: f"{each.status}-{each.evidence_details.due_by}",
 )
 def test_prevented_won_and_closed_are_no_losses(quiet: Dispute) -> None:
-    """Trap D13."""
+    """Trap D13: what was prevented, won or closed is not lost."""
     assert (
         cases(
             KIND,

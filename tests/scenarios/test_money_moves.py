@@ -142,7 +142,7 @@ def test_our_tag_counts_only_with_the_attempt_that_it_names() -> None:
 
 
 def test_two_equal_refunds_need_two_attempts() -> None:
-    """Trap E3, from the other side."""
+    """Traps D2 and E3: two equal refunds, one attempt."""
     two = (refund("re_1"), refund("re_2"))
 
     assert stands(paid(*two, attempts=(attempt(),))) == {UNAPPROVED: ["re_2"]}
@@ -182,6 +182,7 @@ def test_the_policy_may_trust_a_source() -> None:
 
 
 def test_money_that_was_never_taken_needs_no_approval() -> None:
+    """Trap D14: the remainder of a partial capture looks like a refund."""
     released = refund(reason="expired_uncaptured_charge")
 
     assert stands(paid(released)) == {}
@@ -227,6 +228,7 @@ def test_another_amount_is_executed_differently() -> None:
 
 
 def test_one_refund_answers_to_one_approval() -> None:
+    """Trap D2: two equal approvals, one refund."""
     two = (approval("prop_1"), approval("prop_2"))
 
     assert stands(paid(approvals=two)) == {NEVER: ["prop_2"]}

@@ -81,7 +81,7 @@ def test_the_case_is_about_the_invoice_and_names_all_that_belongs_to_it() -> Non
 
 @pytest.mark.parametrize("status", ["paid", "void", "uncollectible", "draft", None])
 def test_only_an_open_invoice_counts(status: str | None) -> None:
-    """An invoice that was paid since, out of band too, is no failure: trap T35."""
+    """Trap T35: an invoice that was paid since, out of band too, is no failure."""
     assert cases(KIND, owing(bill={"status": status})) == []
 
 
@@ -136,6 +136,7 @@ def test_two_open_invoices_are_one_case_on_the_latest() -> None:
 
 
 def test_two_subscriptions_are_two_cases() -> None:
+    """Trap D5: of two live subscriptions none is picked."""
     two = (subscription(), subscription(id="sub_2", latest_invoice="in_2"))
     known = owing(subscriptions=two, invoices=(invoice(), invoice(id="in_2", subscription="sub_2")))
 

@@ -14,7 +14,7 @@ BEFORE = at(ADOPTED - timedelta(days=10))
 
 
 def test_pending_then_succeeded_then_failed_days_later() -> None:
-    """Traps D12 and T30."""
+    """Traps D12 and T30: a refund that comes back."""
     for status in ("pending", "succeeded", "requires_action"):
         assert cases(KIND, facts(refunds=(refund(status=status, created=BEFORE),))) == []
     failed = refund(status="failed", created=BEFORE, failure_reason="lost_or_stolen_card")

@@ -29,12 +29,12 @@ def asked(id: str = "prop_1", **changes: Any) -> LiveProposal:
 
 
 def test_a_request_stands_until_it_is_decided_and_done() -> None:
-    for state in ("pending", "changes_requested", "approved", "stale", "executing", "failed", "unknown"):
+    for state in ("pending", "changes_requested", "approved", "executing", "failed", "unknown"):
         found = case(ASKS, facts(proposals=(asked(state=state),)))
         assert found.severity is Severity.NORMAL
         assert found.amount == Money(2000, "eur")
         assert "ch_1" in found.object_ids
-    for state in ("rejected", "expired", "superseded", "withdrawn", "moot", "succeeded"):
+    for state in ("rejected", "expired", "superseded", "stale", "withdrawn", "moot", "succeeded"):
         assert cases(ASKS, facts(proposals=(asked(state=state),))) == []
 
 
@@ -115,7 +115,7 @@ def test_missed_events_and_a_broken_endpoint_are_one_case() -> None:
 
 
 def test_a_gap_beyond_what_stripe_keeps_says_that_a_full_sweep_is_needed() -> None:
-    """Trap A6."""
+    """Trap A6: what the gap's case says."""
     health = AccountHealth(gap_from=NOW - timedelta(days=31), gap_until=NOW - timedelta(days=28))
 
     found = case(GAP, facts(ACCOUNT, health=health))

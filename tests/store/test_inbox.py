@@ -108,6 +108,7 @@ def test_the_row_and_its_mark_are_stored_together_or_not_at_all(store: Store) ->
 
 
 def test_many_threads_receive_the_same_events_and_each_is_new_once(store: Store) -> None:
+    """Trap A1: the same events on many workers at once."""
     answers: list[list[bool]] = []
     ready = threading.Barrier(6)
 

@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import select, text
 
@@ -99,6 +99,10 @@ def marked_plainly(store: Store, batches: Iterable[tuple[datetime, list[Received
     database=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture],
 )
+@example(  # to be read, and then only to be judged: it is still to be read
+    batches=[[event(1, "eu", ("customer", "cus_1"))], [event(2, customer="cus_1")]],
+    in_one_session=False,
+)
 @given(batches=st.lists(EVENTS, max_size=4), in_one_session=st.booleans())
 def test_it_marks_what_marking_one_by_one_marks(
     store: Store, batches: list[list[Received]], in_one_session: bool
@@ -153,7 +157,7 @@ def test_a_drivers_own_error_is_a_sentence_too(store: Store) -> None:
 
 
 def test_those_who_take_in_and_those_who_mark_do_not_wait_for_each_other_for_ever(store: Store) -> None:
-    """A18: overlapping objects, in any order, from both sides."""
+    """Trap A18: overlapping objects, in any order, from both sides."""
     troubles: list[BaseException] = []
     ready = threading.Barrier(4)
 

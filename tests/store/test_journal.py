@@ -157,6 +157,7 @@ def test_the_database_refuses_to_replace_or_empty_it(written: Store) -> None:
      "body = replace(body, '500', '900')", "body = body || ' '", "body = ''"],
 )  # fmt: skip
 def test_an_edited_entry_is_named(written: Store, change: str) -> None:
+    """Trap T53: an entry is edited, and `verify` names its number."""
     tamper(written, f"UPDATE journal SET {change} WHERE seq = 5")
     assert fault(written) == (5, Tampering.EDITED)
 
@@ -193,6 +194,7 @@ def test_an_edited_entry_whose_hash_was_made_to_fit_is_named(written: Store) -> 
 
 @pytest.mark.parametrize("seq", [1, 5, ENTRIES - 1])
 def test_a_deleted_entry_is_named(written: Store, seq: int) -> None:
+    """Trap T53: an entry is deleted, and `verify` names its number."""
     tamper(written, f"DELETE FROM journal WHERE seq = {seq}")
     assert fault(written) == (seq, Tampering.DELETED)
 
@@ -229,6 +231,7 @@ def test_an_entry_behind_the_head_is_named(written: Store) -> None:
 
 @pytest.mark.parametrize(("one", "other"), [(5, 6), (1, 2), (3, 9), (1, ENTRIES)])
 def test_swapped_entries_are_named(written: Store, one: int, other: int) -> None:
+    """Trap T53: an entry is put in another order, and `verify` names its number."""
     tamper(
         written,
         f"UPDATE journal SET seq = 1000 WHERE seq = {one}",

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+from msgspec import structs
 from sqlalchemy import select
 
 from accounts.facts import Entitlement, Record
@@ -156,13 +157,13 @@ def changed_at(store: Store) -> datetime | None:
 
 
 def test_what_is_new_changed_when_it_says_so_or_else_when_it_was_first_seen(store: Store) -> None:
-    write(store, replace(subscription(1), changed_at=NOW - HOUR), at=NOW)
+    write(store, structs.replace(subscription(1), changed_at=NOW - HOUR), at=NOW)
     assert changed_at(store) == NOW - HOUR
-    write(store, replace(subscription(1, status="past_due"), changed_at=NOW - HOUR), seen=2, at=LATER)
+    write(store, structs.replace(subscription(1, status="past_due"), changed_at=NOW - HOUR), seen=2, at=LATER)
     assert changed_at(store) == LATER  # it says nothing of this change
     write(
         store,
-        replace(subscription(1, status="canceled"), changed_at=LATER + HOUR),
+        structs.replace(subscription(1, status="canceled"), changed_at=LATER + HOUR),
         seen=3,
         at=LATER + 2 * HOUR,
     )
@@ -178,12 +179,12 @@ def test_what_a_first_pass_finds_has_been_so_for_long_unless_it_says_otherwise(s
 
 
 def test_an_own_date_in_the_future_is_not_believed(store: Store) -> None:
-    write(store, replace(subscription(1), changed_at=NOW + HOUR), at=NOW)
+    write(store, structs.replace(subscription(1), changed_at=NOW + HOUR), at=NOW)
     assert changed_at(store) == NOW
 
 
 def test_what_is_gone_changed_when_that_was_seen(store: Store) -> None:
-    write(store, replace(subscription(1), changed_at=NOW - HOUR), at=NOW)
+    write(store, structs.replace(subscription(1), changed_at=NOW - HOUR), at=NOW)
     for seen, at in ((2, LATER), (3, LATER + HOUR)):
         with store.transaction() as session:
             snapshots.bury(session, "eu", "subscription", "sub_1", seen=seen, observed_at=at)

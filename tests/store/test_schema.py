@@ -1,5 +1,6 @@
 """Migrations: what they build is what the tables say, on both databases, and nothing is lost or half done."""
 
+import re
 import shutil
 import threading
 import traceback
@@ -51,7 +52,9 @@ def definitions(connection: Connection) -> set[tuple[str, ...]]:
         )
         found: set[tuple[str, ...]] = set()
         for name, statement in connection.execute(text(parts)):
-            for line in (statement or "").replace("\t", " ").splitlines():
+            # A column that came later stands on the line of the one before it.
+            separate = re.sub(r", (?=\w+ [A-Z]+)", ",\n", (statement or "").replace("\t", " "))
+            for line in separate.splitlines():
                 found.add((name, line.strip().rstrip(",")))
         return found
     queries = (
@@ -119,7 +122,7 @@ def test_an_upgrade_creates_what_is_missing_and_a_second_one_changes_nothing(emp
     assert schema.upgrade(empty_url).state is SchemaState.CURRENT
     found = schema.check(empty_url)
     assert found.state is SchemaState.CURRENT
-    assert found.found == found.known == "0001"
+    assert found.found == found.known == "0002"
 
 
 def test_only_its_owner_may_read_a_new_database_file(tmp_path: Path) -> None:
@@ -134,7 +137,7 @@ def next_revision(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     folder = tmp_path / "ahead"
     shutil.copytree(schema.MIGRATIONS, folder, ignore=shutil.ignore_patterns("__pycache__"))
     monkeypatch.setattr(schema, "MIGRATIONS", folder)
-    migration = folder / "versions" / "0002_next.py"
+    migration = folder / "versions" / "0003_next.py"
     write_migration(migration, "op.add_column('cursors', sa.Column('note', sa.String()))")
     return migration
 
@@ -143,8 +146,8 @@ def write_migration(file: Path, *steps: str) -> None:
     lines = [
         "import sqlalchemy as sa",
         "from alembic import op",
-        "revision = '0002'",
-        "down_revision = '0001'",
+        "revision = '0003'",
+        "down_revision = '0002'",
     ]
     file.write_text("\n".join([*lines, "def upgrade():", *(f"    {step}" for step in steps)]))
 
@@ -157,7 +160,7 @@ def ahead(url: str, migrations: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_an_upgrade_keeps_rows(url: str, next_revision: Path) -> None:
     execute(url, "INSERT INTO cursors (account, name, position, moved_at) VALUES ('eu', 'poll', 'evt_1', 0)")
-    with pytest.raises(SchemaOlder, match="has schema 0001, and this program needs 0002"):
+    with pytest.raises(SchemaOlder, match="has schema 0002, and this program needs 0003"):
         open_store(url)
 
     assert schema.upgrade(url).state is SchemaState.OLDER
@@ -180,11 +183,11 @@ def test_a_migration_that_fails_half_way_leaves_everything_as_it_was(url: str, n
 def test_a_newer_schema_is_refused_and_both_versions_are_named(
     url: str, next_revision: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_migration(next_revision, "op.execute(\"INSERT INTO served_schemas (revision) VALUES ('0002')\")")
+    write_migration(next_revision, "op.execute(\"INSERT INTO served_schemas (revision) VALUES ('0003')\")")
     ahead(url, Path(schema.__file__).parent / "migrations", monkeypatch)
 
     for attempt in (open_store, schema.upgrade):
-        with pytest.raises(SchemaNewer, match="has schema 0002, and this program knows only up to 0001"):
+        with pytest.raises(SchemaNewer, match="has schema 0003, and this program knows only up to 0002"):
             attempt(url)
     assert schema.check(url).state is SchemaState.NEWER
 
@@ -192,7 +195,7 @@ def test_a_newer_schema_is_refused_and_both_versions_are_named(
 def test_a_newer_schema_that_still_serves_this_program_is_used(
     url: str, next_revision: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_migration(next_revision, "op.execute(\"INSERT INTO served_schemas (revision) VALUES ('0001')\")")
+    write_migration(next_revision, "op.execute(\"INSERT INTO served_schemas (revision) VALUES ('0002')\")")
     ahead(url, Path(schema.__file__).parent / "migrations", monkeypatch)
     assert schema.check(url).state is SchemaState.SERVED
     assert schema.upgrade(url).state is SchemaState.SERVED

@@ -206,15 +206,35 @@ def test_the_lock_of_a_killed_daemon_is_free(tmp_path: Path) -> None:
             pass
 
 
-def test_on_postgres_daemons_share_the_work(server: Server, postgres_template: str) -> None:
-    with (
-        server.database(postgres_template) as url,
-        open_store(url) as one,
-        open_store(url) as other,
-        one.exclusive(),
-        other.exclusive(),
-    ):
-        assert accounts(one) == accounts(other) == set()
+def test_on_postgres_a_second_daemon_is_refused_until_the_first_lets_go(
+    server: Server, postgres_template: str
+) -> None:
+    with server.database(postgres_template) as url, open_store(url) as one, open_store(url) as other:
+        with one.exclusive():
+            assert other.is_worked_on()
+            with (
+                pytest.raises(AlreadyRunning, match="already worked on by another process"),
+                other.exclusive(),
+            ):
+                pass
+            assert accounts(one) == accounts(other) == set(), "both can read and write: one of them receives"
+        assert not other.is_worked_on()
+        with other.exclusive():
+            assert one.is_worked_on()
+
+
+def test_on_postgres_the_lock_of_a_daemon_whose_connection_broke_is_free(
+    server: Server, postgres_template: str
+) -> None:
+    with server.database(postgres_template) as url, open_store(url) as one, open_store(url) as other:
+        with one.exclusive():
+            server.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_locks "
+                "WHERE locktype = 'advisory' AND pid <> pg_backend_pid()"
+            )
+            while other.is_worked_on():
+                pass
+        assert not one.is_worked_on()
 
 
 def test_the_name_of_a_database_never_holds_its_password() -> None:

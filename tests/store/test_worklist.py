@@ -132,6 +132,7 @@ def test_a_look_that_wants_to_look_again_does_so_at_its_time_or_when_marked(stor
 
 
 def test_a_lease_that_ran_out_goes_to_somebody_else_and_its_holder_loses_everything(store: Store) -> None:
+    """Trap A20: a worker that died holds nothing for ever."""
     mark(store, customer(1), customer(2))
     slow = take(store)
     quick = take(store, now=START + LEASE)
@@ -174,6 +175,7 @@ def test_a_source_that_is_down_buries_nobody(store: Store) -> None:
 def test_a_subject_that_makes_every_look_fail_is_buried_and_a_mark_digs_it_up_for_one_more(
     store: Store,
 ) -> None:
+    """Trap A19: what fails every time is set aside after some tries."""
     mark(store, customer(1))
     for _ in range(FAILURES_MAX):
         put_back(store, take(store, now=LATER), LATER, at_fault=True)
@@ -260,8 +262,8 @@ def test_of_two_that_mark_at_once_the_later_commit_is_never_taken_for_the_earlie
 
 def test_a_take_reads_only_the_rows_that_it_takes(store: Store) -> None:
     keys = [tuple(customer(number)) for number in range(3)]
-    query = select(WORK.c.mark).where(among((WORK.c.account, WORK.c.kind, WORK.c.id), keys))
     with store.reading() as session:
+        query = select(WORK.c.mark).where(among(session, (WORK.c.account, WORK.c.kind, WORK.c.id), keys))
         statement = str(query.compile(session.get_bind(), compile_kwargs={"literal_binds": True}))
         if store.place.path is not None:
             plan = str(session.execute(text(f"EXPLAIN QUERY PLAN {statement}")).all())

@@ -9,13 +9,22 @@ from accounts.stripe.shapes.billing import (
     Subscription,
     SubscriptionItem,
 )
-from accounts.stripe.shapes.catalog import ActiveEntitlement, Coupon, Discount, Feature, Price, Product
+from accounts.stripe.shapes.catalog import (
+    ActiveEntitlement,
+    Coupon,
+    Discount,
+    Feature,
+    PaymentLink,
+    Price,
+    Product,
+)
 from accounts.stripe.shapes.events import Event
 from accounts.stripe.shapes.funds import Account, Balance, BalanceTransaction, Payout, WebhookEndpoint
 from accounts.stripe.shapes.payments import (
     Charge,
     Dispute,
     EarlyFraudWarning,
+    File,
     PaymentIntent,
     Refund,
     Review,
@@ -23,7 +32,7 @@ from accounts.stripe.shapes.payments import (
 
 __all__ = [
     "Account", "ActiveEntitlement", "Balance", "BalanceTransaction", "Charge", "Coupon", "CreditNote", "Customer",
-    "Discount", "Dispute", "EarlyFraudWarning", "EmailHash", "Event", "EvidenceHash", "Feature", "Invoice",
-    "InvoicePayment", "Metadata", "PaymentIntent", "Payout", "Price", "Product", "Refund", "Review", "Shape",
-    "Subscription", "SubscriptionItem", "WebhookEndpoint", "hash_email",
+    "Discount", "Dispute", "EarlyFraudWarning", "EmailHash", "Event", "EvidenceHash", "Feature", "File",
+    "Invoice", "InvoicePayment", "Metadata", "PaymentIntent", "PaymentLink", "Payout", "Price", "Product", "Refund",
+    "Review", "Shape", "Subscription", "SubscriptionItem", "WebhookEndpoint", "hash_email",
 ]  # fmt: skip

@@ -167,3 +167,13 @@ class ActiveEntitlement(Shape, frozen=True, kw_only=True, tag="entitlements.acti
     feature: Ref
     livemode: bool
     lookup_key: Text
+
+
+class PaymentLink(Shape, frozen=True, kw_only=True, tag="payment_link"):
+    """Its address is left out: whoever has it can pay, and Stripe's dashboard shows it."""
+
+    id: Id
+    active: bool
+    currency: Code | None = None
+    livemode: bool | None = None
+    metadata: Metadata | None = None

@@ -223,3 +223,13 @@ class Review(Shape, frozen=True, kw_only=True, tag="review"):
     closed_reason: Code | None = None
     opened_reason: Code | None = None
     payment_intent: Ref | None = None
+
+
+class File(Shape, frozen=True, kw_only=True, tag="file"):
+    """An upload: what it is for and how large. Its name and its address are left out."""
+
+    id: Id
+    created: Unix
+    purpose: Code
+    size: Count
+    type: Code | None = None

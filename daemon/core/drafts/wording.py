@@ -52,6 +52,11 @@ def render(text: str, fields: Mapping[str, str]) -> str:
     return _FIELD.sub(lambda found: fields.get(found[1], found[0]), text)
 
 
+def open_fields(text: str) -> frozenset[str]:
+    """The fields of a text that nobody has filled in yet."""
+    return frozenset(_FIELD.findall(text))
+
+
 def write(policy: Policy, name: str, channel: str, fields: Mapping[str, str]) -> Message:
     """The policy's own wording for the channel, else its wording for all channels, else ours."""
     of_channel = f"{name}_{channel}"

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
+from typing import Final
 
 from daemon.core.canonical import Json
 from daemon.core.model.kinds import CaseState, Severity, Substate
@@ -28,6 +29,10 @@ class LiveProposal:
     case_kind: str | None = None  # of the case that it was drafted on; None: it was staged by itself
 
 
+# A refund that was made, and of which Stripe does not know yet whether it will succeed.
+UNSETTLED: Final = frozenset({"pending", "requires_action"})
+
+
 @dataclass(frozen=True, slots=True)
 class Tried:
     """One attempt of ours to act, finished or not."""
@@ -40,8 +45,13 @@ class Tried:
     state: str  # claimed, sent, unknown, succeeded, failed, outdated
     sent_at: datetime | None = None
     object_id: str | None = None  # what it made
+    object_status: str | None = None  # as it was when it was made
     amount_minor: int | None = None
     currency: str | None = None
+
+    def unsettled(self) -> bool:
+        """Done, and not settled by Stripe when it was."""
+        return self.action == "refund" and self.state == "succeeded" and self.object_status in UNSETTLED
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +87,7 @@ class Standing:
     snoozed_until: datetime | None = None
     claimed: bool = False  # an attempt for it is unfinished: it decides first how the case ends
     executed: bool = False  # an attempt for it has succeeded
+    waiting: bool | None = None  # something proposed on it is live, as the store has it now; None: not asked
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,6 @@ that was drafted on another case belongs to that case. Once it is decided, execu
 
 from collections.abc import Iterator
 from datetime import datetime
-from typing import Final
 
 from daemon.core.canonical import Json
 from daemon.core.model import (
@@ -21,6 +20,8 @@ from daemon.core.model import (
     Substate,
     System,
 )
+from daemon.core.model.desk import UNSETTLED
+from daemon.core.protocol import OVER
 
 needs = ()
 only_with = "proposals"
@@ -30,13 +31,12 @@ about = (
 )  # fmt: skip
 ending = Substate.DISMISSED  # where it was executed, that says so instead
 
-TERMINAL: Final = frozenset({"rejected", "expired", "superseded", "withdrawn", "moot", "succeeded"})
-
 
 def approval_request(facts: Facts, policy: Policy, now: datetime) -> Iterator[Found]:
     asked: dict[tuple[str, str, str], list[LiveProposal]] = {}
     for each in facts.proposals:
-        if each.state in TERMINAL or each.case_kind not in {None, Kind.APPROVAL_REQUEST.value}:
+        over = each.state in OVER and not _waits_for_stripe(facts, each)
+        if over or each.case_kind not in {None, Kind.APPROVAL_REQUEST.value}:
             continue
         asked.setdefault((each.target_type, each.target_id, each.requested_by), []).append(each)
     for (target_type, target_id, requested_by), proposals in sorted(asked.items()):
@@ -47,7 +47,8 @@ def approval_request(facts: Facts, policy: Policy, now: datetime) -> Iterator[Fo
             subject=facts.subject,
             per=(f"{target_type} for {requested_by}", target_id),
             title=f"{newest.action.replace('_', ' ').capitalize()} of {target_id}"
-            f"{f', {amount},' if amount is not None else ''} waits for approval",
+            f"{f', {amount},' if amount is not None else ''} waits for "
+            f"{'Stripe' if newest.state in OVER else 'approval'}",
             also_about=(target_id,),
             facts={
                 System.STRIPE: {
@@ -61,6 +62,13 @@ def approval_request(facts: Facts, policy: Policy, now: datetime) -> Iterator[Fo
             recommended=Recommendation(newest.action, newest.details),
             notes={"states": {each.id: each.state for each in proposals}, "execution": newest.execution},
         )
+
+
+def _waits_for_stripe(facts: Facts, proposal: LiveProposal) -> bool:
+    """Whether it was done, and Stripe has not settled it: a refund may be pending for days, and fail then."""
+    made = {each.object_id for each in facts.attempts if each.proposal_id == proposal.id and each.unsettled()}
+    settled = {each.id for each in facts.refunds if each.status not in UNSETTLED}
+    return bool(made - settled)
 
 
 def _asked(proposal: LiveProposal) -> Json:

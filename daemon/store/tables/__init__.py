@@ -2,12 +2,12 @@
 
 from sqlalchemy import Table
 
-from daemon.store.tables import audit, desk, intake, schema, world
+from daemon.store.tables import audit, desk, intake, people, schema, world
 from daemon.store.tables.base import METADATA
 
 __all__ = ["METADATA", "MODULES", "table"]
 
-MODULES = (intake, world, desk, audit, schema)  # imported so that METADATA knows them all
+MODULES = (intake, world, desk, people, audit, schema)  # imported so that METADATA knows them all
 
 
 def table(name: str) -> Table:

@@ -3,10 +3,24 @@
 Case, Proposal, Decision and Attempt are four things; most bugs of such systems come from merging them.
 """
 
-from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
+from typing import Any
+
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKeyConstraint, Index, UniqueConstraint
 from sqlmodel import Field
 
-from daemon.store.tables.base import MaybeMoment, MaybeWhole, Moment, Row, Tree, Whole, one_of, only
+from daemon.store.tables.base import (
+    Document,
+    MaybeMoment,
+    MaybeTree,
+    MaybeWhole,
+    Moment,
+    Row,
+    Tree,
+    Whole,
+    at_first,
+    one_of,
+    only,
+)
 
 SEVERITIES = ("critical", "high", "normal", "low")  # the order is the rank
 CASE_STATES = ("open", "snoozed", "resolved")
@@ -83,6 +97,7 @@ class CaseRow(Row, table=True):
     digest: str  # over all of it; equal digests: nothing is to be written
 
     assignee: str | None = None
+    assigned_until: MaybeMoment = None  # a lease: who took it and went home does not keep it
     snoozed_until: MaybeMoment = None
     read_at: MaybeMoment = None
 
@@ -132,21 +147,34 @@ class ProposalRow(Row, table=True):
     details_digest: str
     snapshot: Tree  # the material facts at the time, and their hash: what the approval will hold for
     state_hash: str
+    amount: MaybeWhole = None  # what it moves, by which limits count
+    currency: str | None = None
+    effect: str = Field(default="", sa_column_kwargs=at_first("''"))  # the sentence on the button
     execution: str
     requested_by: str
     drafted_by: str
+    # Who may not vote on it.
+    makers: Any = Field(default_factory=list, sa_type=Document, sa_column_kwargs=at_first("'[]'"))
+    token_id: str | None = None  # with which it was asked for: whose callbacks it is
     justification_digest: str | None = None
     policy_version: str
     policy_rule: str
     approvals_needed: int
     created_at: Moment
     expires_in_s: Whole  # counted from when it may execute
+    # For votes, from its creation.
+    waits_s: int = Field(default=604_800, sa_type=BigInteger, sa_column_kwargs=at_first("604800"))
     callback_url: str | None = None
+    asked_as: MaybeTree = (
+        None  # at a gate that speaks another language: how it named the action and its fields
+    )
 
     state: str = "pending"
     state_since: Moment
     executable_at: MaybeMoment = None
     expires_at: MaybeMoment = None
+    epoch: int = Field(default=1, sa_column_kwargs=at_first("1"))  # raised by a person only
+    reason: str | None = None  # why it is in this state, as a sentence without personal detail
 
 
 class DecisionRow(Row, table=True):
@@ -201,12 +229,17 @@ class AttemptRow(Row, table=True):
     request: Tree  # the exact parameters, without what is personal
     request_digest: str
     state: str = "claimed"
-    claim: str
+    claim: str  # of whoever works on it: who holds an older one has lost it
     claimed_at: Moment
-    claimed_until: Moment
-    sent_at: MaybeMoment = None
+    claimed_until: Moment  # nobody else touches it before: a lease, or a pause after which to try again
+    tries: int = Field(default=0, sa_column_kwargs=at_first("0"))  # how often that pause was needed
+    sent_at: MaybeMoment = None  # for the first time: since then the key may be kept
+    last_sent_at: MaybeMoment = None  # since then nothing new can be under way
     finished_at: MaybeMoment = None
     object_id: str | None = None
+    object_status: str | None = None  # what Stripe said of it: a refund may be pending for days
+    replayed: bool = Field(default=False, sa_column_kwargs=at_first("false"))
+    absent_at: MaybeMoment = None  # of an unknown one: when it was verified that nothing happened
     request_id: str | None = None
     error: str | None = None
 
@@ -244,7 +277,10 @@ class OutboxRow(Row, table=True):
     id: str = Field(primary_key=True)  # sent as webhook-id: the same for every try
     account: str | None = None
     channel: str  # callback, or the name of a [notify] table
+    # The host that it goes to, or the channel: whoever is slow delays only what goes there too.
+    receiver: str = Field(default="", sa_column_kwargs=at_first("''"))
     address: str | None = None
+    token_id: str | None = None  # whose callback: its secret signs it
     topic_kind: str
     topic_id: str
     sequence: Whole  # grows per topic, so that a receiver can put them in order
@@ -271,3 +307,17 @@ class PolicyRow(Row, table=True):
     active: bool = False
     added_at: Moment
     activated_at: MaybeMoment = None
+    activated_by: str | None = None  # empty: it was the configured file when nothing was in force
+    confirmed_by: str | None = None  # a second admin; automatic refunds need one
+
+
+class RequestRow(Row, table=True):
+    """What a caller has asked for under a key of its own: asked again, it gets the same answer and nothing new."""
+
+    __tablename__ = "requests"
+
+    principal: str = Field(primary_key=True)
+    key: str = Field(primary_key=True)
+    digest: str  # of what was asked for: the same key for something else is refused
+    proposal_id: str
+    asked_at: Moment

@@ -1,0 +1,1 @@
+"""Who may decide what: roles, votes, limits and the life of a proposal, as pure functions."""

@@ -1,0 +1,6 @@
+"""What people and programs read: the queue, one case with all that was decided about it, one proposal."""
+
+from daemon.views.cases import case, cases, item
+from daemon.views.deciding import approval, idempotency_key
+
+__all__ = ["approval", "case", "cases", "idempotency_key", "item"]

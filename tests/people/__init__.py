@@ -1,0 +1,1 @@
+"""Who may come in: people, tokens, changes that wait, the kill switch."""
