@@ -1,20 +1,22 @@
 # make demo   the pretend world, no keys and no network      make test   everything that must hold
 # make check  format, lint, types, import contracts          make bench  the measurements
-.PHONY: demo test check format bench lock clean
+# make nightly   what takes hours: large worlds, and a thousand histories on each database
+.PHONY: demo test check format bench nightly grafana lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
 BIN := .venv/bin
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --no-annotate --quiet
+DOWNLOAD := apt-get -qq -o APT::Sandbox::User=root download prometheus prometheus-alertmanager
 
 help:
-	@sed -n '1,2s/^# //p' Makefile
+	@sed -n '1,3s/^# //p' Makefile
 
 demo: .venv/.run
 	@$(BIN)/reconciled demo $(ARGS)
 
-test: .venv/.test
+test: .venv/.test .venv/.tools
 	$(BIN)/pytest $(ARGS)
 
 check: .venv/.test
@@ -29,7 +31,15 @@ format: .venv/.test
 	$(BIN)/ruff check --fix .
 
 bench: .venv/.test
-	$(BIN)/python -m tests.bench $(ARGS)
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+nightly: .venv/.test
+	$(BIN)/python -m tests.loop.planted $(ARGS)
+	HISTORIES=1000 $(BIN)/pytest -q tests/loop/test_convergence.py tests/act/test_histories.py
+
+# Writes the dashboards and the alerts from grafana/generate.
+grafana: .venv/.test
+	$(BIN)/python -m grafana.generate
 
 # Needs uv; everything else needs only python and make.
 lock:
@@ -44,6 +54,18 @@ clean:
 		{ echo "reconciled needs Python 3.11 or newer as '$(PYTHON)'; name another with make PYTHON=python3.12" >&2; exit 1; }
 	@$(PYTHON) -m venv .venv || \
 		{ echo "Python's venv module is missing; on Debian: apt-get install python3-venv" >&2; exit 1; }
+	@touch $@
+
+# Prometheus and Alertmanager, which the tests start: what is installed, else Debian's packages, unpacked here. Debian's
+# Alertmanager finds its template in one place only, which a mount of its own shows it; where there is no such mount,
+# the package is installed.
+.venv/.tools: .venv/.python
+	@command -v prometheus >/dev/null && command -v promtool >/dev/null && command -v prometheus-alertmanager >/dev/null || { \
+		mkdir -p .venv/tools && cd .venv/tools && \
+		{ $(DOWNLOAD) || { apt-get -qq update && $(DOWNLOAD); }; } && \
+		for package in *.deb; do dpkg -x $$package . || exit 1; done && rm *.deb && \
+		{ unshare --map-root-user --mount true 2>/dev/null || apt-get -qq install -y --no-install-recommends prometheus-alertmanager; }; } || \
+		{ echo "the tests need prometheus and prometheus-alertmanager; on Debian: apt-get install prometheus prometheus-alertmanager" >&2; exit 1; }
 	@touch $@
 
 .venv/.run: .venv/.python pyproject.toml requirements/run.txt

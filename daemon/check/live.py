@@ -119,8 +119,10 @@ def _late(scrape: Scrape, now: float) -> Iterator[Line]:
 
 def _accounts(scrape: Scrape, now: float) -> Iterator[Line]:
     """Which accounts are in trouble, by name: what a number alone does not say."""
+    configured = {labels["account"] for labels, _ in scrape.get("reconciled_account_info", ())}
     for labels, usable in scrape.get("reconciled_account_key_usable", ()):
-        if not usable:
+        # A process remembers accounts that a reload has taken away.
+        if not usable and labels["account"] in configured:
             yield Line(
                 f"Account {labels['account']}",
                 "bad",

@@ -1,0 +1,201 @@
+"""Panels in Grafana's own words (schema v1): few kinds, each with a unit, a meaning and the thresholds of its alert."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+Tree = dict[str, Any]
+
+SOURCE: Final = {"type": "prometheus", "uid": "${datasource}"}
+COLUMNS: Final = 24
+GREEN, ORANGE, RED, BLUE = "green", "orange", "red", "blue"
+
+SELECTED: Final = 'job=~"$job", instance=~"$instance"'
+OF_ACCOUNT: Final = f'{SELECTED}, account=~"$account"'
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    expr: str
+    legend: str = ""
+    instant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """One panel of a board; where it stands is the board's affair."""
+
+    title: str
+    means: str  # what is shown, what a bad value means, and which alert it is
+    kind: str
+    targets: Sequence[Target]
+    unit: str
+    width: int
+    height: int
+    steps: Sequence[tuple[float | None, str]] = ((None, GREEN),)
+    options: Tree | None = None
+    custom: Tree | None = None
+    transformations: Sequence[Tree] = ()
+    overrides: Sequence[Tree] = ()
+    links: Sequence[Tree] = ()
+    decimals: int | None = None
+    no_value: str | None = None
+
+
+def state(metric: str, by: str = "", where: str = "", selected: str = SELECTED) -> str:
+    """A state metric: the same in every replica, so the highest of them and never their sum."""
+    inside = f"{selected}, {where}" if where else selected
+    return f"max by ({by}) (reconciled_{metric}{{{inside}}})"
+
+
+def rate(metric: str, by: str, where: str = "") -> str:
+    """A flow metric: what happens a second, over all replicas."""
+    inside = f"{SELECTED}, {where}" if where else SELECTED
+    return f"sum by ({by}) (rate(reconciled_{metric}{{{inside}}}[$__rate_interval]))"
+
+
+def grown(metric: str, by: str, where: str = "") -> str:
+    """How often it happened in each interval that is drawn."""
+    inside = f"{SELECTED}, {where}" if where else SELECTED
+    return f"sum by ({by}) (increase(reconciled_{metric}{{{inside}}}[$__rate_interval]))"
+
+
+def over_range(metric: str, by: str, where: str = "") -> str:
+    inside = f"{SELECTED}, {where}" if where else SELECTED
+    return f"sum by ({by}) (increase(reconciled_{metric}{{{inside}}}[$__range]))"
+
+
+def quantile(q: float, metric: str) -> str:
+    inside = f"rate(reconciled_{metric}_bucket{{{SELECTED}}}[$__rate_interval])"
+    return f"histogram_quantile({q}, sum by (le) ({inside}))"
+
+
+def steps(*edges: tuple[float, str], first: str = GREEN) -> Sequence[tuple[float | None, str]]:
+    return ((None, first), *edges)
+
+
+def stat(
+    title: str, means: str, expr: str, unit: str, *, width: int = 3, height: int = 4, **more: Any
+) -> Panel:
+    options = {
+        "reduceOptions": {"values": False, "calcs": ["lastNotNull"], "fields": ""},
+        "colorMode": "background",
+        "graphMode": "none",
+        "textMode": "value",
+        "justifyMode": "auto",
+        "orientation": "auto",
+        "wideLayout": True,
+        "showPercentChange": False,
+        "percentChangeColorMode": "standard",
+    }
+    return Panel(title, means, "stat", [Target(expr)], unit, width, height, options=options, **more)
+
+
+def graph(
+    title: str,
+    means: str,
+    targets: Sequence[Target],
+    unit: str,
+    *,
+    width: int = 12,
+    height: int = 8,
+    stacked: bool = False,
+    bars: bool = False,
+    **more: Any,
+) -> Panel:
+    shown: Tree = {
+        "drawStyle": "bars" if bars else "line",
+        "lineWidth": 1,
+        "fillOpacity": 40 if stacked or bars else 10,
+        "spanNulls": False,  # an outage is a gap and not a line across it
+        "showPoints": "never",
+        "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
+        "thresholdsStyle": {"mode": "dashed" if "steps" in more else "off"},
+    }
+    options = {
+        "legend": {
+            "displayMode": "table",
+            "placement": "bottom",
+            "showLegend": True,
+            "calcs": ["lastNotNull", "max"],
+        },
+        "tooltip": {"mode": "multi", "sort": "desc"},
+    }
+    return Panel(
+        title, means, "timeseries", targets, unit, width, height, options=options, custom=shown, **more
+    )
+
+
+def bars(
+    title: str, means: str, expr: str, legend: str, unit: str, *, width: int = 8, height: int = 8, **more: Any
+) -> Panel:
+    options = {
+        "reduceOptions": {"values": False, "calcs": ["lastNotNull"], "fields": ""},
+        "orientation": "horizontal",
+        "displayMode": "basic",
+        "valueMode": "color",
+        "showUnfilled": True,
+        "minVizWidth": 0,
+        "minVizHeight": 10,
+        "maxVizHeight": 300,
+        "sizing": "auto",
+        "namePlacement": "auto",
+        "legend": {"displayMode": "list", "placement": "bottom", "showLegend": False, "calcs": []},
+    }
+    targets = [Target(expr, legend, instant=True)]
+    return Panel(title, means, "bargauge", targets, unit, width, height, options=options, **more)
+
+
+def table(
+    title: str, means: str, targets: Sequence[Target], *, width: int = 24, height: int = 12, **more: Any
+) -> Panel:
+    options = {"showHeader": True, "frameIndex": 0, "cellHeight": "sm", "sortBy": more.pop("sort_by", [])}
+    return Panel(title, means, "table", targets, "short", width, height, options=options, **more)
+
+
+def written(panel: Panel, id: int, x: int, y: int) -> Tree:
+    """As Grafana reads it."""
+    defaults: Tree = {
+        "unit": panel.unit,
+        "color": {"mode": "thresholds" if panel.kind in ("stat", "bargauge") else "palette-classic"},
+        "thresholds": {
+            "mode": "absolute",
+            "steps": [{"value": at, "color": color} for at, color in panel.steps],
+        },
+        "mappings": [],
+    }
+    if panel.custom is not None:
+        defaults["custom"] = panel.custom
+    if panel.decimals is not None:
+        defaults["decimals"] = panel.decimals
+    if panel.no_value is not None:
+        defaults["noValue"] = panel.no_value
+    if panel.links:
+        defaults["links"] = list(panel.links)
+    return {
+        "id": id,
+        "type": panel.kind,
+        "title": panel.title,
+        "description": panel.means,
+        "datasource": SOURCE,
+        "gridPos": {"h": panel.height, "w": panel.width, "x": x, "y": y},
+        "targets": [_target(each, number, panel) for number, each in enumerate(panel.targets)],
+        "fieldConfig": {"defaults": defaults, "overrides": list(panel.overrides)},
+        "options": panel.options or {},
+        "transformations": list(panel.transformations),
+    }
+
+
+def _target(target: Target, number: int, panel: Panel) -> Tree:
+    found: Tree = {
+        "refId": chr(ord("A") + number),
+        "datasource": SOURCE,
+        "expr": target.expr,
+        "legendFormat": target.legend or "__auto",
+        "editorMode": "code",
+        "range": not target.instant,
+        "instant": target.instant,
+    }
+    if panel.kind == "table":
+        found["format"] = "table"
+    return found

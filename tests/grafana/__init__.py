@@ -1,0 +1,1 @@
+"""Dashboards, alerts and runbooks: executed, not only read."""

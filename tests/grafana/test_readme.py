@@ -1,0 +1,28 @@
+"""The README says what there is: the metrics as the code declares them, and links that lead somewhere."""
+
+import re
+
+from grafana.generate.__main__ import HERE
+from grafana.generate.alerts import ALERTS
+from grafana.generate.boards import BOARDS
+from tests.grafana.linter import RULES
+from tests.grafana.vocabulary import catalogue
+
+README = (HERE / "README.md").read_text("utf-8")
+
+
+def test_the_table_of_metrics_is_what_the_code_declares() -> None:
+    table = README.partition("| metric | kind | labels | meaning |\n|---|---|---|---|\n")[2].splitlines()
+    assert table == catalogue()
+
+
+def test_it_counts_and_names_what_there_is() -> None:
+    assert f"{len(ALERTS)} alerts" in README
+    assert f"{len(RULES)} rules" in README
+    for board in BOARDS:
+        assert f"| `{board.uid}` |" in README
+
+
+def test_its_links_lead_somewhere() -> None:
+    for target in re.findall(r"\]\(([^)#]+?)\)", README):
+        assert (HERE / target).exists(), target

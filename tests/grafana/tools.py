@@ -1,0 +1,32 @@
+"""Where the programs of others are: installed, or unpacked by `make .venv/.tools`."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+import pytest
+
+TOOLS = Path(sys.prefix) / "tools"
+UNPACKED = TOOLS / "usr" / "bin"
+
+
+def tool(name: str) -> str:
+    """Its path. Without it the test is skipped, which in CI is a failure."""
+    found = shutil.which(name, path=f"{os.environ.get('PATH', '')}:{UNPACKED}")
+    if found is None:
+        pytest.skip(f"{name} is not here; `make .venv/.tools` unpacks it, or says what to install")
+    return found
+
+
+def started(name: str) -> list[str]:
+    """The words that start it.
+
+    Debian's Alertmanager looks for its templates under /usr/share, wherever it lies itself: one that was unpacked
+    sees its own there, and nobody else does.
+    """
+    path = tool(name)
+    if not path.startswith(str(UNPACKED)):
+        return [path]
+    see = f'mount --bind "{TOOLS / "usr" / "share"}" /usr/share && exec "$0" "$@"'
+    return [tool("unshare"), "--map-root-user", "--mount", "sh", "-c", see, path]
