@@ -20,7 +20,7 @@ from daemon.scan import EVERYTHING
 from daemon.settings import load
 from daemon.store import stops, worklist
 from daemon.wiring.flows import FIGURES
-from metrics.catalog import canary
+from metrics.catalog import VERDICTS, canary, event_verdicts
 from metrics.numbers import NUMBERS
 from tests.cli.pretend import configured, daemon_of, until
 from tests.grafana.programs import free_port
@@ -31,7 +31,9 @@ TITLES: Final = [number.title for number in NUMBERS]
 
 @contextmanager
 def living(folder: Path, customers: int) -> Iterator[tuple[Sandbox, Daemon, Path]]:
-    """A daemon that has read everything and flown its canary."""
+    """A daemon that has read everything and flown its canary, in a process where nothing was late before."""
+    for verdict in VERDICTS:
+        event_verdicts.labels(verdict).reset()
     with Sandbox.start(accounts=1, customers=customers) as sandbox:
         config = Path(configured(sandbox, folder, listen=f"127.0.0.1:{free_port()}"))
         with daemon_of(str(config)) as daemon:
