@@ -243,12 +243,12 @@ def _rendered(call: Call, answer: Answer) -> bytes:
         if not call.expansion and call.version >= BASIL:
             return answer.encoded()
         expanded = call.expansion.of_page(answer.rows, answer.cls)
-        rows = tuple(msgspec.json.encode(as_of(call.version, each, call.account)) for each in expanded)
+        rows = tuple(msgspec.json.encode(as_of(call.version, each, call.account.shelf)) for each in expanded)
         return Page(answer.cls, answer.url, rows, answer.has_more).encoded()
     shown = shortened(answer)
     if call.expansion:
         shown = call.expansion.of_one(shown, answer.get("object", ""))
-    return msgspec.json.encode(as_of(call.version, shown, call.account))
+    return msgspec.json.encode(as_of(call.version, shown, call.account.shelf))
 
 
 def _headers(arrival: _Arrival) -> dict[str, str]:

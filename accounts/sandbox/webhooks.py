@@ -228,7 +228,7 @@ def _rendered(account: StripeAccount, event: Json, version: str) -> Json:
         # An older rendering cannot be turned into a newer one, so the object is read again.
         kept = account.get(shown["object"], shown["id"]) if "id" in shown else None
         shown = public(kept) if kept else shown
-    data = event["data"] | {"object": as_of(version, shown, account)}
+    data = event["data"] | {"object": as_of(version, shown, account.shelf)}
     return event | {"api_version": version, "data": data}
 
 

@@ -156,7 +156,7 @@ class StripeAccount:
             self.world.new_id("evt"),
             created=now,
             type=type,
-            object=as_of(self.api_version, public(obj), self),
+            object=as_of(self.api_version, public(obj), self.shelf),
             previous_attributes=previous_attributes,
             account=self.id if self.platform else None,
             request=request,

@@ -1,38 +1,39 @@
 """Objects as an older API version shows them: before basil, periods and links stood elsewhere."""
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable
+from typing import Any
 
-if TYPE_CHECKING:
-    from accounts.sandbox.world import StripeAccount
+from accounts.sandbox.shelf import Shelf
 
 Json = dict[str, Any]
+Shelves = Callable[[str], Shelf]  # of one account, by class
 
 BASIL = "2025-03-31.basil"
 
 
-def as_of(version: str, obj: Any, account: "StripeAccount | None" = None) -> Any:
+def as_of(version: str, obj: Any, shelf: Shelves | None = None) -> Any:
     """The object, and every object in it, in the shape of that API version.
 
     Older invoices and payments name each other; today's world knows that from the account's invoice payments.
     """
-    return obj if version >= BASIL else _before_basil(obj, account)
+    return obj if version >= BASIL else _before_basil(obj, shelf)
 
 
-def _before_basil(value: Any, account: "StripeAccount | None") -> Any:
+def _before_basil(value: Any, shelf: Shelves | None) -> Any:
     if isinstance(value, list):
-        return [_before_basil(each, account) for each in value]
+        return [_before_basil(each, shelf) for each in value]
     if not isinstance(value, dict):
         return value
-    obj = {name: _before_basil(each, account) for name, each in value.items()}
+    obj = {name: _before_basil(each, shelf) for name, each in value.items()}
     match obj.get("object"):
         case "subscription":
             return _subscription(obj)
         case "invoice":
-            return _invoice(obj, account)
+            return _invoice(obj, shelf)
         case "charge":
-            return {"invoice": _invoice_of(obj["payment_intent"], account)} | obj
+            return {"invoice": _invoice_of(obj["payment_intent"], shelf)} | obj
         case "payment_intent":
-            return {"invoice": _invoice_of(obj["id"], account)} | obj
+            return {"invoice": _invoice_of(obj["id"], shelf)} | obj
     return obj
 
 
@@ -46,10 +47,10 @@ def _subscription(obj: Json) -> Json:
     return obj | period | {"items": obj["items"] | {"data": kept}}
 
 
-def _invoice(obj: Json, account: "StripeAccount | None") -> Json:
+def _invoice(obj: Json, shelf: Shelves | None) -> Json:
     details = (obj.pop("parent", None) or {}).get("subscription_details") or {}
     obj.pop("payments", None)
-    intent = _intent_of(obj["id"], account)
+    intent = _intent_of(obj["id"], shelf)
     return obj | {
         "subscription": details.get("subscription"),
         "paid": obj["status"] == "paid",
@@ -58,17 +59,17 @@ def _invoice(obj: Json, account: "StripeAccount | None") -> Json:
     }
 
 
-def _intent_of(invoice: str, account: "StripeAccount | None") -> Json | None:
-    if account is not None:
-        for payment in account.newest_first("invoice_payment", invoice=invoice):
-            return account.get("payment_intent", payment["payment"].get("payment_intent") or "")
+def _intent_of(invoice: str, shelf: Shelves | None) -> Json | None:
+    if shelf is not None:
+        for payment in shelf("invoice_payment").newest_first(invoice=invoice):
+            return shelf("payment_intent").get(payment["payment"].get("payment_intent") or "")
     return None
 
 
-def _invoice_of(intent: Any, account: "StripeAccount | None") -> str | None:
+def _invoice_of(intent: Any, shelf: Shelves | None) -> str | None:
     id_ = intent["id"] if isinstance(intent, dict) else intent
-    if account is not None and id_:
-        for payment in account.newest_first("invoice_payment", **{"payment[payment_intent]": id_}):
+    if shelf is not None and id_:
+        for payment in shelf("invoice_payment").newest_first(**{"payment[payment_intent]": id_}):
             invoice: str = payment["invoice"]
             return invoice
     return None
