@@ -23,6 +23,7 @@ from pydantic import (
     model_validator,
 )
 
+from accounts.errors import Explained
 from accounts.secret import Secret
 
 COMMAND_TIMEOUT_S = 20  # a password manager may ask a remote vault; longer than that is a hang
@@ -40,7 +41,7 @@ class Section(BaseModel):
     )
 
 
-class SecretUnreadable(Exception):
+class SecretUnreadable(Explained):
     """A secret could not be read. The message names the place, never the value."""
 
 

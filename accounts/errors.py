@@ -1,4 +1,8 @@
-"""What can go wrong when speaking to the world.
+"""What can go wrong without being a fault of ours, above all when speaking to the world.
+
+Explained                  a person is shown the message as it is
+├── Misused                a configuration or a command line that cannot be used
+└── WorldError             something outside answered badly
 
 WorldError
 ├── ObservationError       a read
@@ -14,14 +18,22 @@ WorldError
     ├── Refused            they said no; the case shows why
     └── Uncertain          no answer, or one that may not be the last; observe before anything else
 
-Only the modules that speak to a system raise these; they translate every foreign error. A message is a
+Only the modules that speak to a system raise a WorldError; they translate every foreign error. A message is a
 sentence that names what happened, to which account, and what to do. It never holds a key.
 """
 
 from accounts.secret import redact
 
 
-class WorldError(Exception):
+class Explained(Exception):
+    """What happened is no fault of ours. The message says it to a person, and what to do."""
+
+
+class Misused(Explained):
+    """What we were given, a configuration or a command line, cannot be used."""
+
+
+class WorldError(Explained):
     """Something outside answered badly."""
 
     def __init__(

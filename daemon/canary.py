@@ -11,7 +11,7 @@ from typing import Final
 from accounts.facts import Subject
 from daemon.store import worklist
 from daemon.store.db import Store
-from metrics.catalog import canary
+from metrics.catalog import CANARY_STAGES, canary
 
 CANARY: Final = "canary"  # the kind of wake
 LANE: Final = "-"  # no account can be called so
@@ -27,6 +27,11 @@ class Canary:
         self._store = store
         self._now = now
         self._landed_at = now()
+
+    def hatch(self) -> None:
+        """To be called at the start: what has not flown yet is as old as that, and not as 1970."""
+        for stage in CANARY_STAGES:
+            canary.labels(stage).set(self._landed_at.timestamp())
 
     def fly(self, _: str = "") -> None:
         """Sets out. Nobody is woken: the scan is to find it."""

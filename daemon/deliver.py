@@ -7,7 +7,7 @@ asked anew. What a crash interrupts is sent again: a receiver may hear one messa
 
 import random
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -15,15 +15,25 @@ from typing import Final
 import structlog
 from sqlmodel import Session
 
-from accounts.callbacks import Blocked, Caller, NotTaken, cheqpoint_signature, standard_headers
+from accounts.callbacks import (
+    Blocked,
+    Caller,
+    NotTaken,
+    cheqpoint_signature,
+    is_a_secret,
+    standard_headers,
+)
+from accounts.configuration import SecretUnreadable
 from accounts.errors import Refused, Uncertain
 from accounts.mail import Mailer
+from accounts.secret import Secret
 from daemon.core.canonical import Json, canonical
 from daemon.store import callback_secrets, journal, outbox
 from daemon.store.db import Store
 from daemon.store.journal import Note
-from daemon.store.outbox import CALLBACK, EMAIL, Parcel
+from daemon.store.outbox import CALLBACK, EMAIL, WEBHOOK, Parcel
 from metrics.catalog import deliveries
+from metrics.exemplars import exemplar
 
 log = structlog.get_logger(__name__)
 
@@ -45,6 +55,15 @@ class Failure:
     for_good: bool = False  # nobody knows whether it arrived, and only a person sends it again
 
 
+@dataclass(frozen=True, slots=True)
+class Hook:
+    """A program that is told of cases, as [notify.webhook] has it."""
+
+    url: str
+    secrets: Callable[[], Sequence[Secret]]  # read anew for each message; raises SecretUnreadable
+    caller: Caller
+
+
 class Deliver:
     def __init__(
         self,
@@ -53,6 +72,7 @@ class Deliver:
         secret_key: bytes,
         caller: Caller,
         mailer: Mailer | None,
+        hook: Hook | None = None,
         now: Callable[[], datetime],
         stop: threading.Event,
         chance: Callable[[], float] = random.random,
@@ -61,6 +81,7 @@ class Deliver:
         self._secret_key = secret_key
         self._caller = caller
         self._mailer = mailer
+        self._hook = hook
         self._now = now
         self._stop = stop
         self._chance = chance
@@ -87,6 +108,8 @@ class Deliver:
                 return self._call(parcel)
             case channel if channel == EMAIL and self._mailer is not None:
                 return self._mail(parcel, self._mailer)
+            case channel if channel == WEBHOOK and self._hook is not None:
+                return self._notify(parcel, self._hook)
         return Failure(f"[notify.{parcel.channel}] is not configured any more.")
 
     def _call(self, parcel: Parcel) -> Failure | None:
@@ -94,23 +117,22 @@ class Deliver:
         now = self._now()
         with self._store.reading() as session:
             secrets = callback_secrets.holding(session, self._secret_key, parcel.token_id or "", now)
-        if secrets is None:
+        if not secrets:
             return Failure("The token that asked for it is gone, and with it the secret that signs.")
-        body = canonical(parcel.body)
-        headers = {
-            "content-type": "application/json",
-            "user-agent": AGENT,
-            **standard_headers(secrets.holding, parcel.id, now, body),
-        }
+        body, more = canonical(parcel.body), {}
         if "approvalId" in parcel.body:  # asked for at the gate whose clients look for this one
-            headers["x-cheqpoint-signature"] = cheqpoint_signature(secrets.holding[0], body)
+            more["x-cheqpoint-signature"] = cheqpoint_signature(secrets[0], body)
+        return _posted(self._caller, parcel.address, {**_signed(parcel, secrets, now, body), **more}, body)
+
+    def _notify(self, parcel: Parcel, hook: Hook) -> Failure | None:
+        body = canonical(parcel.body)
         try:
-            self._caller.post(parcel.address, headers, body)
-        except Blocked as blocked:
-            return Failure(str(blocked), blocked=True)
-        except NotTaken as problem:
-            return Failure(str(problem))
-        return None
+            secrets = hook.secrets()
+        except SecretUnreadable as unreadable:
+            return Failure(f"[notify.webhook] secrets: {unreadable}.")
+        if not all(map(is_a_secret, secrets)):
+            return Failure("[notify.webhook] secrets: each is whsec_ and 24 random bytes or more in base64.")
+        return _posted(hook.caller, hook.url, _signed(parcel, secrets, self._now(), body), body)
 
     def _mail(self, parcel: Parcel, mailer: Mailer) -> Failure | None:
         subject, text = str(parcel.body["subject"]), str(parcel.body["text"])
@@ -123,10 +145,10 @@ class Deliver:
         return None
 
     def _conclude(self, session: Session, parcel: Parcel, failure: Failure | None) -> None:
-        now = self._now()
+        now, this = self._now(), exemplar("message_id", parcel.id)
         if failure is None:
             outbox.delivered(session, parcel, now)
-            deliveries.labels(parcel.channel, "delivered").inc()
+            deliveries.labels(parcel.channel, "delivered").inc(exemplar=this)
             return
         due = None if failure.for_good else self._due(parcel.tries, now)
         outbox.failed(session, parcel, failure.sentence, due)
@@ -137,10 +159,11 @@ class Deliver:
             "because": failure.sentence,
         }
         if due is None:
-            deliveries.labels(parcel.channel, "dead").inc()
+            deliveries.labels(parcel.channel, "dead").inc(exemplar=this)
             log.error("delivery_given_up", channel=parcel.channel, receiver=parcel.receiver, **said)
         else:
-            deliveries.labels(parcel.channel, "blocked" if failure.blocked else "failed").inc()
+            outcome = "blocked" if failure.blocked else "failed"
+            deliveries.labels(parcel.channel, outcome).inc(exemplar=this)
             log.warning("delivery_failed", channel=parcel.channel, receiver=parcel.receiver, **said)
         if failure.blocked and parcel.error != failure.sentence:  # once, and again if the reason is another
             note = Note("callback_blocked", BY_US, said, account=parcel.account, subject=parcel.topic)
@@ -150,3 +173,18 @@ class Deliver:
         if tries >= TRIES_MAX:
             return None
         return now + PAUSES[tries - 1] * (1 - JITTER * self._chance())
+
+
+def _signed(parcel: Parcel, secrets: Sequence[Secret], now: datetime, body: bytes) -> dict[str, str]:
+    signed = standard_headers(secrets, parcel.id, now, body)
+    return {"content-type": "application/json", "user-agent": AGENT, **signed}
+
+
+def _posted(caller: Caller, address: str, headers: Mapping[str, str], body: bytes) -> Failure | None:
+    try:
+        caller.post(address, headers, body)
+    except Blocked as blocked:
+        return Failure(str(blocked), blocked=True)
+    except NotTaken as problem:
+        return Failure(str(problem))
+    return None

@@ -151,7 +151,8 @@ def _of_reading(
         wanted = [name for name in each.classes if name not in lacking.get(each.slug, ())]
         last[each.slug] = _last_success(ended.get(each.slug, {}), wanted, since)
         heard = positions.get(each.slug)
-        watermarks[each.slug] = float(heard.complete) if heard is not None else since.timestamp()
+        # Listening begins a little in the past, and no watermark goes back.
+        watermarks[each.slug] = max(since.timestamp(), heard.complete if heard is not None else 0)
         if heard is not None and heard.newest is not None:
             events[each.slug] = float(heard.newest)
     yield state.LAST_SUCCESS, [((slug,), at.timestamp()) for slug, at in last.items()]

@@ -6,10 +6,12 @@ import secrets
 from importlib import resources
 from pathlib import Path
 
+from accounts.errors import Explained
+
 KEY_BYTES = 32  # AES-256
 
 
-class Exists(Exception):
+class Exists(Explained):
     """Something is already there, and init never overwrites."""
 
 

@@ -16,7 +16,7 @@ from daemon.core.diff import Change, Changes, Reason, Verb, diff
 from daemon.core.judge import Verdict, judge
 from daemon.core.model import DISAGREEMENTS, Facts, Kind, Policy, Source, Standing
 from daemon.core.rules import BY_KIND, RULES
-from daemon.observe.landscape import OF_STRIPE, Land
+from daemon.observe.landscape import OF_STRIPE, Land, sources_of
 from daemon.observe.observer import Observer
 from daemon.store import cases
 from daemon.store.db import Store
@@ -138,7 +138,10 @@ def _again(verdict: Verdict, now: datetime) -> Verdict:
 
 
 def _older_than_the_cause(facts: Facts, change: Change) -> Iterable[Source]:
-    """The other systems that a moving case rests on, and that were read before what moves it happened."""
+    """The other systems that a moving case rests on, and that were read before what moves it happened.
+
+    A rule may need a system that this account does not have: it compares the rest, and nobody is to be asked.
+    """
     if change.verb is Verb.WAKE or change.reason in (
         Reason.WORDING_CHANGED,
         Reason.RULE_OFF,
@@ -151,7 +154,7 @@ def _older_than_the_cause(facts: Facts, change: Change) -> Iterable[Source]:
         else Kind(change.standing.kind if change.standing else "")
     )
     needs = BY_KIND[kind].needs
-    for source in needs & OTHER_SYSTEMS:
+    for source in needs & OTHER_SYSTEMS & frozenset(sources_of(facts.account)):
         causes = [at for (of, _), at in facts.changed.items() if of is not source and of in needs]
         read_at = facts.read_at.get(source)
         if causes and (read_at is None or read_at < max(causes)):

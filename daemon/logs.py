@@ -34,6 +34,7 @@ QUIET_LIBRARIES = ("apscheduler", "httpx", "httpcore", "stripe", "urllib3", "uvi
 REPEATS_MAX: Final = 10  # of the same line in a minute; who reads it knows by then
 REPEATS_WITHIN_S: Final = 60.0
 REPEATS_KNOWN_MAX: Final = 1_000  # lines that are remembered; a line is some hundred bytes
+PASSING: Final = frozenset({"request_id"})  # another with every line, and so no other line
 
 
 def redact_event(_: Any, __: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
@@ -74,7 +75,8 @@ class Repeats:
     def __call__(self, _: Any, level: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
         if level in {"error", "exception", "critical"}:
             return event
-        line = tuple(f"{name}={value}" for name, value in sorted(event.items()) if isinstance(value, str))
+        said = sorted((name, value) for name, value in event.items() if isinstance(value, str))
+        line = tuple(f"{name}={value}" for name, value in said if name not in PASSING)
         now = self._now()
         with self._lock:
             began, count = self._minutes.get(line, (now, 0))
@@ -119,6 +121,7 @@ def configure(form: Format = "json", stream: TextIO | None = None, level: int = 
     structlog.configure(
         processors=[
             structlog.stdlib.filter_by_level,
+            structlog.contextvars.merge_contextvars,  # about which account and case a line is makes it another line
             Repeats(),
             *shared,
             structlog.stdlib.ProcessorFormatter.wrap_for_formatter,
@@ -127,6 +130,12 @@ def configure(form: Format = "json", stream: TextIO | None = None, level: int = 
         wrapper_class=structlog.stdlib.BoundLogger,
         cache_logger_on_first_use=False,  # a reload may change the form
     )
+
+
+def bound(name: str) -> str | None:
+    """What this is about, where somebody above us has said so for the log."""
+    found = structlog.contextvars.get_contextvars().get(name)
+    return None if found is None else str(found)
 
 
 def record_crash(directory: Path) -> Path | None:

@@ -17,9 +17,8 @@ from structlog.contextvars import bound_contextvars
 
 from accounts.errors import Malformed, ObservationError, RateLimited
 from accounts.facts import Subject
-from daemon.core.comparison import compared
-from daemon.core.diff import Changes, Verb
-from daemon.core.judge import Verdict
+from daemon import witness
+from daemon.core.diff import Changes
 from daemon.engine import Engine
 from daemon.judging import Judging
 from daemon.observe.observer import Observed, Observer
@@ -27,21 +26,13 @@ from daemon.store import cases, held, journal, worklist
 from daemon.store.db import Store
 from daemon.store.errors import LostTake, StoreError
 from daemon.store.worklist import TAKE_MAX, Taken
-from metrics.catalog import (
-    cases_opened,
-    comparisons,
-    event_verdicts,
-    events_dead_lettered,
-    queue_wait,
-    subjects_judged,
-)
+from daemon.witness import NOTHING_HEARD, Heard
 
 log = structlog.get_logger(__name__)
 
 LOOK: Final = "look"  # the kind of wake
 AGAIN_MIN: Final = timedelta(seconds=1)
 LEASE: Final = timedelta(minutes=10)  # a hundred reads at the slowest pace of the limiter take less
-GOOD_WITHIN: Final = timedelta(minutes=1)  # from a mark to the end of its look; a second is usual
 BACK_OFF_S: Final = (2.0, 5.0, 15.0, 60.0, 300.0, 900.0)  # after the first, second … look that could not read
 
 
@@ -59,13 +50,14 @@ class Loop:
         """Looks at a batch of what is due of an account; whether more may be due."""
         now = self._now()
         with self._store.transaction() as session:
+            for subject in worklist.bury_the_never_returned(session, account, now):
+                witness.set_aside(session, subject, worklist.NEVER_RETURNED, now)
             taken = worklist.take(session, account, now=now, lease=LEASE)
-        for each in taken:
-            if each.takes == 1:  # what could not be read has waited on purpose
-                queue_wait.observe((now - each.due).total_seconds())
+            heard = witness.heard(session, taken)
+        witness.began(taken, heard, now)
         try:
             with bound_contextvars(account=account):
-                self.look(account, taken)
+                self.look(account, taken, heard)
         except LostTake as lost:
             log.warning("look_thrown_away", account=account, because=str(lost))
         except StoreError as trouble:
@@ -76,7 +68,7 @@ class Loop:
                 self._look_alone(account, one)
         return len(taken) == TAKE_MAX
 
-    def look(self, account: str, taken: Sequence[Taken]) -> None:
+    def look(self, account: str, taken: Sequence[Taken], heard: Heard = NOTHING_HEARD) -> None:
         """Raises LostTake if the lease ran out meanwhile; then nothing of it was kept."""
         if not taken:
             return
@@ -92,10 +84,10 @@ class Loop:
             journal.append_all(session, notes, now)  # last: it holds the journal's head
         for other in seen.others:
             self._engine.wake(LOOK, other)
-        count(verdicts, changes, "mark")
+        witness.judged(verdicts, changes, "mark")
         for each in _ended(seen, taken):
             if each.stale:
-                event_verdicts.labels("good" if _waited(each, self._now()) <= GOOD_WITHIN else "late").inc()
+                witness.ended(each.subject, _waited(each, self._now()), heard)
 
     def _done(
         self,
@@ -159,15 +151,6 @@ def back_off(taken: Taken, problem: ObservationError | None = None) -> timedelta
     return timedelta(seconds=wait_s)
 
 
-def count(verdicts: Sequence[Verdict], changes: Sequence[Changes], why: str) -> None:
-    subjects_judged.labels(why).inc(len(changes))
-    for system, result in (pair for verdict in verdicts for pair in compared(verdict)):
-        comparisons.labels(system.value, result.value).inc()
-    for change in (made for each in changes for made in each.made):
-        if change.verb in (Verb.OPEN, Verb.REOPEN) and change.disagreement is not None:
-            cases_opened.labels(change.disagreement.kind.value).inc()
-
-
 def _ended(seen: Observed, taken: Sequence[Taken]) -> list[Taken]:
     """The rows that were read, and so looked at to the end."""
     return [each for each in taken if each.subject not in seen.failed]
@@ -182,8 +165,4 @@ def _bury_if_hopeless(
     session: Session, taken: Taken, due: datetime, error: str, now: datetime, *, at_fault: bool
 ) -> None:
     for subject in worklist.put_back(session, [taken], due, error, now=now, at_fault=at_fault):
-        events_dead_lettered.inc()
-        event_verdicts.labels("lost").inc()
-        log.error(
-            "subject_set_aside", account=subject.account, kind=subject.kind, id=subject.id, because=error
-        )
+        witness.set_aside(session, subject, error, now)

@@ -1,6 +1,7 @@
 """Without a daemon: one full pass, or one more look at a few things; and telling a running one to do it."""
 
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -18,6 +19,7 @@ from daemon.sweep.report import Swept, Watch, unwatched
 from daemon.wiring.flows import Flows, connect
 
 ROUNDS_MAX: Final = 1_000  # each round finishes what was due; more than that would never end
+AGAIN_AFTER_S: Final = (0.5, 2.0)  # a restart of the other system's server; what lasts longer is an outage
 PATIENCE_S: Final = 3_600.0  # a first pass over a large account takes its time
 
 
@@ -105,8 +107,19 @@ def _read(flows: Flows, accounts: Sequence[str], watch: Watch) -> Sequence[Swept
         flows.stripe.demand(account)
     with ThreadPoolExecutor(len(accounts) + len(sources)) as pool:
         stripe = [pool.submit(flows.stripe.sweep, account, watch=watch, at_once=True) for account in accounts]
-        others = [pool.submit(flows.records.sweep, key, watch=watch, at_once=True) for key in sources]
+        others = [pool.submit(_read_source, flows, key, watch) for key in sources]
         return [each.result() for each in (*stripe, *others)]
+
+
+def _read_source(flows: Flows, key: str, watch: Watch) -> Swept:
+    """A daemon would come back to a source that did not answer; here nobody does but we, and soon."""
+    swept = flows.records.sweep(key, watch=watch, at_once=True)
+    for wait_s in AGAIN_AFTER_S:
+        if not swept.unread:
+            break
+        time.sleep(wait_s)
+        swept = flows.records.sweep(key, watch=watch, at_once=True)
+    return swept
 
 
 def _rest(flows: Flows, runner: Runner, now: Callable[[], datetime]) -> None:

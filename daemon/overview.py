@@ -64,6 +64,8 @@ class Overview:
         cartographer: Cartographer,
         budget_of: Callable[[str], ReadBudget],
         acts: Mapping[str, bool],
+        now: Callable[[], datetime],
+        idle: Callable[[Session, str], str | None],
     ) -> None:
         """`acts` says of each account whether it is configured so that the daemon executes."""
         self._store = store
@@ -71,6 +73,8 @@ class Overview:
         self._cartographer = cartographer
         self._budget_of = budget_of
         self._acts = acts
+        self._now = now
+        self._idle = idle
 
     def cases(self, who: Principal, wanted: Wanted, *, limit: int, cursor: str | None) -> Shown:
         """Raises BadCursor."""
@@ -82,11 +86,11 @@ class Overview:
         with self._store.reading() as session:
             if wanted.assignee is not None:
                 wanted = replace(wanted, assignee=_whom(session, who, wanted.assignee))
-            return views.cases(session, wanted, limit=limit, cursor=cursor)
+            return views.cases(session, replace(wanted, now=self._now()), limit=limit, cursor=cursor)
 
     def case(self, who: Principal, id: str) -> Shown:
         with self._store.reading() as session:
-            found = views.case(session, id, self._seal)
+            found = views.case(session, id, self._seal, self._now(), self._idle)
         if found is None or not who.sees(str(found["account"])):
             raise Withheld(404, "unknown_case", "There is no such case, or not for you.")
         return found

@@ -17,6 +17,7 @@ import structlog
 from sqlmodel import Session
 
 from accounts.facts import Subject
+from daemon import witness
 from daemon.canary import LANE, Canary
 from daemon.core.diff import Changes, Reason
 from daemon.core.judge import Verdict
@@ -25,7 +26,7 @@ from daemon.core.rules import RULES
 from daemon.core.storm import storm
 from daemon.engine import Engine
 from daemon.judging import Judging
-from daemon.loop import LOOK, Loop, again_at, count, look_again
+from daemon.loop import LOOK, Loop, again_at, look_again
 from daemon.observe.landscape import Cartographer, Land, Landscape, reading_of, sources_of
 from daemon.observe.observer import Observer
 from daemon.observe.owners import ACCOUNT, CUSTOMER, subject_of
@@ -77,6 +78,18 @@ class Progress:
         return json.dumps(asdict(self))
 
 
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """Some subjects of a walk, judged."""
+
+    land: Land
+    verdicts: Sequence[Verdict]
+    policy: Policy
+    progress: Progress
+    following: Progress | None  # where the walk goes on; None: it is over
+    judged: int  # since the walk began
+
+
 class Rejudging:
     def __init__(
         self,
@@ -118,8 +131,9 @@ class Rejudging:
         return concerned
 
     def under_way(self, session: Session) -> Sequence[str]:
-        """The accounts in which a walk has not come to its end."""
-        return cursors.whose(session, CURSOR)
+        """The accounts in which a walk has not come to its end; of those that left, it waits for their return."""
+        ours = {each.slug for each in self._cartographer.accounts}
+        return [account for account in cursors.whose(session, CURSOR) if account in ours]
 
     def step(self, account: str) -> bool:
         """Judges the next few; whether there are more. Runs in the account's own lane, between looks."""
@@ -137,29 +151,51 @@ class Rejudging:
         except Exception:
             log.exception("pass_failed", account=account, subjects=len(some))
             verdicts = self._without_the_guilty(land, some, policy)
-        with self._store.transaction() as session:
-            if _progress(session, account) != progress:
-                return True  # somebody asked for a new walk, or another process has walked on
-            self._write(session, land, verdicts, policy, progress)
-            if following is None:
-                self._settle(session, land, replace(progress, judged=progress.judged + len(some)))
-                cursors.forget(session, account, CURSOR)
-                return False
-            cursors.move(session, account, CURSOR, following.text(), self._now())
-        return True
+        changes = self._keep(_Step(land, verdicts, policy, progress, following, progress.judged + len(some)))
+        if changes is None:
+            return True  # somebody asked for a new walk, or another process has walked on
+        witness.judged(verdicts, changes, "pass")
+        return following is not None
 
-    def _write(
-        self, session: Session, land: Land, verdicts: Sequence[Verdict], policy: Policy, progress: Progress
-    ) -> None:
-        account, now = land.facts.slug, self._now()
+    def _keep(self, step: "_Step") -> Sequence[Changes] | None:
+        """Writes what a step found and how far the walk has come; None where the walk is elsewhere by now.
+
+        Most steps move no case, and do not wait for the disk: what they write is nobody's but the walk's own, and a
+        power cut that takes it back takes the cursor back as well. A case that moves is told to people: that stays.
+        """
+        if step.following is not None:
+            with self._store.transaction(bulk=True) as session:
+                changes = self._changes(session, step)
+                if changes is None:
+                    return None
+                if not any(each.made for each in changes):
+                    self._write(session, step, changes)
+                    return changes
+        with self._store.transaction() as session:
+            changes = self._changes(session, step)
+            if changes is not None:
+                self._write(session, step, changes)
+            return changes
+
+    def _changes(self, session: Session, step: "_Step") -> Sequence[Changes] | None:
+        account, progress = step.land.facts.slug, step.progress
+        if _progress(session, account) != progress:
+            return None
         brake = held.brake(session, account)
         closed = Brake() if progress.first else Brake(BRAKED, brake.released)
-        changes = self._judging.changes(session, land, verdicts, policy, brake=closed)
-        notes = cases.apply(session, land.facts, policy, changes, now)
-        held.weigh(session, _withheld(verdicts, changes), progress.number, now)
-        look_again(session, again_at([each.facts.subject for each in verdicts], changes, now))
-        journal.append_all(session, notes, now)
-        count(verdicts, changes, "pass")
+        return self._judging.changes(session, step.land, step.verdicts, step.policy, brake=closed)
+
+    def _write(self, session: Session, step: "_Step", changes: Sequence[Changes]) -> None:
+        account, now = step.land.facts.slug, self._now()
+        notes = cases.apply(session, step.land.facts, step.policy, changes, now)
+        held.weigh(session, _withheld(step.verdicts, changes), step.progress.number, now)
+        look_again(session, again_at([each.facts.subject for each in step.verdicts], changes, now))
+        if step.following is None:
+            self._settle(session, step.land, replace(step.progress, judged=step.judged))
+            cursors.forget(session, account, CURSOR)
+        else:
+            cursors.move(session, account, CURSOR, step.following.text(), now)
+        journal.append_all(session, notes, now)  # last: it holds the journal's head
 
     def _settle(self, session: Session, land: Land, progress: Progress) -> None:
         """The walk is over: holds back what is too much, and lets the rest be opened."""

@@ -9,12 +9,13 @@ from datetime import datetime
 
 from sqlmodel import Session
 
+from accounts.errors import Explained
 from accounts.facts import Subject
 from daemon.store import inbox, snapshots, worklist
 from daemon.store.db import Store
 
 
-class NothingToReplay(Exception):
+class NothingToReplay(Explained):
     """What was named is not known here. The message says what to do."""
 
 

@@ -25,13 +25,21 @@ from daemon.receive.route import Receiver
 from daemon.scan import DEADLINE_SCAN, EVERY_S, EVERYTHING
 from daemon.serve import Server, Site, keep_for_good
 from daemon.settings import Configuration
-from daemon.store import journal
+from daemon.store import attempts, journal, worklist
 from daemon.store.db import Store, open_store
 from daemon.store.errors import StoreError
 from daemon.wiring.faces import Serving
 from daemon.wiring.flows import FIGURES, Flows, connect
 from metrics import collector
-from metrics.catalog import REGISTRY, build_info, config_taken, config_taken_at
+from metrics.catalog import (
+    REGISTRY,
+    build_info,
+    config_taken,
+    config_taken_at,
+    expect,
+    forget,
+    scheduler_heartbeat,
+)
 from metrics.collector import StateCollector
 
 Role = Literal["all", "receive", "work"]
@@ -59,11 +67,12 @@ class Daemon:
         self._role = role
         self.runner = Runner({}, supervisor.start)
         self._past: list[Flows] = []  # of configurations before a reload; their last runs may not be over
+        self._gone: set[str] = set()  # accounts that a reload has taken away
         self.flows = self._connect()
         self._serving = Serving(self.runner, now)
         self._serving.take(configuration.settings, self.flows)
         self._figures = StateCollector(lambda: self.flows.figures(), now)
-        self.runner.serve(FIGURES, Kind(lambda _: self._figures.take()))
+        self.runner.serve(FIGURES, Kind(self._picture))
         ticks = (
             Tick(DEADLINE_SCAN, EVERYTHING, EVERY_S),
             Tick(CANARY, EVERYTHING, canary.EVERY_S),
@@ -92,7 +101,11 @@ class Daemon:
             self.receiver.start(self._supervisor.start)
         if self._role != "receive":
             self.flows.executor.begin()
+            self._inherit()
             self.flows.judge_everything_again()
+            self.flows.works.canary.hatch()
+            scheduler_heartbeat.set(self._now().timestamp())
+            self._figures.take()  # so that the first scrape, however early, finds everything
             REGISTRY.register(self._figures)
             self._supervisor.start("clock", self._clock.run)
         self._taken()
@@ -100,6 +113,12 @@ class Daemon:
         for number, server in enumerate(self._servers):
             self._supervisor.start(f"serve-{number}", server.run)
         log.info("started", role=self._role, accounts=len(self._configuration.settings.accounts))
+
+    def _inherit(self) -> None:
+        """Nobody else works on this database, so whatever is still taken was left by processes that died."""
+        with self.store.transaction() as session:
+            worklist.inherit(session, self._now())
+            attempts.inherit(session, self._now())
 
     def reload(self) -> None:
         """Takes the configuration and the keys anew; a file that cannot be used changes nothing."""
@@ -114,15 +133,23 @@ class Daemon:
         except (SecretUnreadable, UnusablePolicy, OSError, StoreError) as problem:
             log.warning("configuration_refused", problem=str(problem))
             return
-        self._taken()
         self._past.append(self.flows)
+        for past in self._past:
+            past.stripe.leave({each.slug for each in past.accounts} - {each.slug for each in flows.accounts})
+        self._gone |= {each.slug for each in self.flows.accounts}
+        self._gone -= {each.slug for each in flows.accounts}
         self.flows = flows
+        self._taken()
+        forget(self._gone)
         self._serving.take(self._configuration.settings, flows)
         self.receiver.reload(self._configuration.registry)
         flows.judge_everything_again()
+        self.runner.wake(FIGURES, EVERYTHING)
         log.info("reloaded", accounts=len(self._configuration.settings.accounts))
 
     def _taken(self) -> None:
+        if self._role != "receive":
+            expect([each.slug for each in self.flows.accounts])
         config_taken.set(1)
         config_taken_at.set(self._now().timestamp())
 
@@ -143,6 +170,10 @@ class Daemon:
             log.warning("thread_left_behind", thread=name)
         for flows in (*self._past, self.flows):
             flows.close()
+
+    def _picture(self, _: str) -> None:
+        forget(self._gone)  # what was under way for them at the reload may have counted since
+        self._figures.take()
 
     def _connect(self) -> Flows:
         settings = self._configuration.settings
@@ -169,7 +200,7 @@ class Daemon:
                 journal.head(session)
         except StoreError as problem:
             return str(problem)
-        return None
+        return self.store.moved()
 
 
 @contextmanager

@@ -18,6 +18,7 @@ import msgspec
 import uvicorn
 from structlog.contextvars import bound_contextvars
 
+from accounts.errors import Explained
 from daemon.asgi import Answer, App, Receive, Scope, Send, answer, problem
 from daemon.receive.route import PREFIX
 from metrics.exporter import exposition
@@ -37,7 +38,7 @@ READ_ONLY = problem(
 )
 
 
-class CannotListen(Exception):
+class CannotListen(Explained):
     """The address to listen on cannot be had, or its certificate cannot be used."""
 
 

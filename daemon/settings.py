@@ -4,12 +4,10 @@ The file names where secrets are and never holds one, so settings may be shown; 
 by the registry when they are needed. Every field is documented where it is declared.
 """
 
-import difflib
 import re
 import tomllib
 import typing
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal
@@ -21,28 +19,21 @@ from pydantic import AfterValidator, BeforeValidator, Field, ValidationError, Va
 from accounts.configuration import Duration, FilePath, SafeUrl, SecretRef, Section, SettleDuration, Slug
 from accounts.crm.configuration import CrmSource
 from accounts.entitlements.configuration import EntitlementSource
+from accounts.errors import Misused
 from accounts.registry import Account, Mode, Pace, Platform, Registry
 from accounts.secret import Secret, redact
+from daemon.core.problem import Problem, nearest
 
 FILE_BYTES_MAX = 4 * 1024 * 1024  # a thousand accounts take half a megabyte
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    where: str  # as one would write it: accounts.acme-eu.poll
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.sentence}" if self.where else self.sentence
-
-
-class Unusable(Exception):
+class Unusable(Misused):
     """The configuration cannot be used."""
 
     def __init__(self, path: Path, problems: tuple[Problem, ...]) -> None:
         self.path = path
         self.problems = problems
-        super().__init__(f"{path} cannot be used: " + "; ".join(map(str, problems)))
+        super().__init__("\n  ".join([f"{path} cannot be used:", *map(str, problems)]))
 
 
 def _listen_address(value: str) -> str:
@@ -173,6 +164,15 @@ class EmailChannel(Section):
     password: SecretRef | None = None
 
 
+class WebhookChannel(Section):
+    """A program that is told of cases: signed as Standard Webhooks has it, by each of the secrets."""
+
+    url: SafeUrl
+    secrets: Annotated[
+        tuple[SecretRef, ...], Field(min_length=1)
+    ]  # whsec_…; two while one takes the other's place
+
+
 class Route(Section):
     """[[notify.routes]]: which cases go to which channel; the first match wins."""
 
@@ -180,12 +180,13 @@ class Route(Section):
     kind: str | None = None
     severity: Literal["critical", "high", "normal", "low"] | None = None
     owner: str | None = None
-    to: Literal["slack", "email"]
+    to: Literal["slack", "email", "webhook"]
 
 
 class Notify(Section):
     slack: SlackChannel | None = None
     email: EmailChannel | None = None
+    webhook: WebhookChannel | None = None
     routes: tuple[Route, ...] = ()
 
 
@@ -336,17 +337,12 @@ def _loose_ends(raw: dict[str, Any]) -> Iterator[Problem]:
             value = account.get(field)
             if isinstance(value, str) and value not in names:
                 section = {"policy": "policies", "platform": "platforms"}.get(field, field)
-                yield Problem(f"{where}.{field}", f"“{value}” is not in [{section}]{_nearest(value, names)}")
+                yield Problem(f"{where}.{field}", f"“{value}” is not in [{section}]{nearest(value, names)}")
         platform = account.get("platform")
         if isinstance(platform, str) and platform in modes and modes[platform] != account.get("livemode"):
             yield Problem(
                 f"{where}.livemode", f"it differs from that of its platform “{platform}”; modes never mix"
             )
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"; did you mean “{near[0]}”?" if near else ""
 
 
 def _sentences(error: ValidationError, raw: dict[str, Any]) -> Iterator[Problem]:
@@ -356,7 +352,7 @@ def _sentences(error: ValidationError, raw: dict[str, Any]) -> Iterator[Problem]
         match problem["type"]:
             case "extra_forbidden":
                 name = str(location[-1])
-                yield Problem(where, f"this key is unknown{_nearest(name, _known_names(location[:-1]))}")
+                yield Problem(where, f"this key is unknown{nearest(name, _known_names(location[:-1]))}")
             case "missing":
                 yield Problem(where, "this key is missing")
             case "value_error":

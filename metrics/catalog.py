@@ -5,6 +5,8 @@ value is from a closed set, except `account`. All label values are touched at th
 failure is visible as a rate.
 """
 
+from collections.abc import Collection
+
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -222,7 +224,7 @@ config_taken_at = Gauge(
     "When a configuration was last taken.",
     registry=REGISTRY,
 )
-DELIVERY_CHANNELS = ("callback", "email")
+DELIVERY_CHANNELS = ("callback", "email", "webhook")
 DELIVERY_OUTCOMES = ("delivered", "failed", "blocked", "dead")
 
 deliveries = Counter(
@@ -270,3 +272,21 @@ for invariant in INVARIANTS:
 for channel in DELIVERY_CHANNELS:
     for outcome in DELIVERY_OUTCOMES:
         deliveries.labels(channel, outcome)
+
+
+BY_ACCOUNT = (stripe_read_budget_used_ratio, account_key_usable)  # what else is by account is a state metric
+
+
+def expect(accounts: Collection[str]) -> None:
+    """Shows these at 0 until more is known of them: a key that cannot even be read is none that works."""
+    for account in accounts:
+        for gauge in BY_ACCOUNT:
+            gauge.labels(account)
+
+
+def forget(accounts: Collection[str]) -> None:
+    """Takes away the series of accounts that are not configured any more: what stands still looks alive."""
+    for gauge in BY_ACCOUNT:
+        for family in gauge.collect():
+            for account in {sample.labels["account"] for sample in family.samples}.intersection(accounts):
+                gauge.remove(account)

@@ -4,13 +4,14 @@ import re
 import subprocess
 import typing
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
-import typer
 
 from accounts.configuration import Section
-from daemon.cli import app
+from daemon.cli.program import COMMANDS, Command, whole
 from daemon.core.policy import read_policy
 from daemon.examples import __file__ as examples
 from daemon.settings import Settings, load
@@ -21,23 +22,19 @@ README = (ROOT / "README.md").read_text()
 EXAMPLE = Path(examples).with_name("reconciled.toml").read_text()
 
 
+@cache
 def commands() -> dict[str, str]:
     """Every command's words and its help."""
-    return dict(_described(app, "")) | {
-        words: text
-        for group in app.registered_groups
-        if group.typer_instance is not None
-        for words, text in _described(group.typer_instance, f"{group.name} ")
-    }
+    return {words: text for each in COMMANDS for words, text in _described(each.name, whole(each.name))}
 
 
-def _described(group: typer.Typer, prefix: str) -> Iterator[tuple[str, str]]:
-    for command in group.registered_commands:
-        assert command.callback is not None
-        yield (
-            prefix + (command.name or command.callback.__name__),
-            command.help or command.callback.__doc__ or "",
-        )
+def _described(words: str, command: Any) -> Iterator[tuple[str, str]]:
+    inner = getattr(command, "commands", None)
+    if inner is None:
+        yield words, command.help or ""
+        return
+    for name, each in inner.items():
+        yield from _described(f"{words} {name}", each)
 
 
 MAKE = re.findall(r"(?:^|\$ |`)make ([a-z]+)", README + (ROOT / ".ci/run").read_text(), re.MULTILINE)
@@ -58,6 +55,11 @@ def test_the_readmes_commands_exist(words: str) -> None:
 
 def test_every_command_says_what_it_does() -> None:
     assert not [words for words, text in commands().items() if not text.strip()]
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command.name)
+def test_the_list_of_commands_says_of_each_what_it_says_itself(command: Command) -> None:
+    assert whole(command.name).help.replace("\n", " ").startswith(command.sentence.rstrip("."))
 
 
 def every_setting(section: type[Section], path: str = "") -> Iterator[tuple[str, str]]:

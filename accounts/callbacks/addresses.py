@@ -50,11 +50,11 @@ class Place:
     scheme: str
     host: str
     port: int
-    is_ours: bool  # this machine, named with its port in the configuration
+    is_ours: bool  # this machine, named in the configuration
 
 
 class Allowed:
-    """The hosts of [callbacks] allow: without a port they are called at 443; this machine only with its port."""
+    """The hosts of [callbacks] allow: without a port they are called at 443, and this machine at every port."""
 
     def __init__(self, hosts: Collection[str]) -> None:
         self._hosts = frozenset(map(str.lower, hosts))
@@ -63,7 +63,7 @@ class Allowed:
         """Where this address leads, by its name alone. Raises Blocked."""
         parts, port = _parts(url)
         host = (parts.hostname or "").rstrip(".")
-        is_ours = host in LOOPBACK and f"{_bracketed(host)}:{port}" in self._hosts
+        is_ours = host in LOOPBACK and bool({host, f"{_bracketed(host)}:{port}"} & self._hosts)
         if parts.scheme != "https" and not (parts.scheme == "http" and is_ours):
             raise Blocked("A callback goes to an https address.")
         named = f"{host}:{port}" in self._hosts or (port == HTTPS_PORT and host in self._hosts)

@@ -144,9 +144,16 @@ class _Bounded(httpcore.NetworkStream):
     def start_tls(
         self, ssl_context: ssl.SSLContext, server_hostname: str | None = None, timeout: float | None = None
     ) -> httpcore.NetworkStream:
-        return _Bounded(
-            self._inner.start_tls(ssl_context, server_hostname, self._network.left_s(timeout)), self._network
-        )
+        try:
+            stream = self._inner.start_tls(ssl_context, server_hostname, self._network.left_s(timeout))
+        except httpcore.ConnectError as broken:
+            why = broken.__cause__
+            if not isinstance(why, ssl.SSLCertVerificationError):
+                raise
+            named = self._network.place.host
+            told = why.verify_message.rstrip(".")
+            raise NotTaken(f"The certificate of {named} is not accepted: {told}.") from None
+        return _Bounded(stream, self._network)
 
     def get_extra_info(self, info: str) -> Any:
         return self._inner.get_extra_info(info)

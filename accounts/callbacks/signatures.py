@@ -16,6 +16,7 @@ from typing import Final
 from accounts.secret import Secret
 
 PREFIX: Final = "whsec_"
+KEY_BYTES_MIN: Final = 24  # as Standard Webhooks has it
 
 
 def standard_headers(secrets: Sequence[Secret], id: str, at: datetime, body: bytes) -> dict[str, str]:
@@ -37,6 +38,16 @@ def cheqpoint_signature(secret: Secret, body: bytes) -> str:
 def spelled(key: bytes) -> Secret:
     """A key as Standard Webhooks' own libraries take it."""
     return Secret(PREFIX + base64.b64encode(key).decode())
+
+
+def is_a_secret(secret: Secret) -> bool:
+    """Whether Standard Webhooks' own libraries would take it."""
+    text = secret.reveal()
+    try:
+        key = base64.b64decode(text.removeprefix(PREFIX), validate=True)
+    except ValueError:
+        return False
+    return text.startswith(PREFIX) and len(key) >= KEY_BYTES_MIN
 
 
 def _key(secret: Secret) -> bytes:

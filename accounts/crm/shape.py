@@ -23,6 +23,12 @@ _PARSERS: dict[str, Parser] = {
 }
 FIELDS = tuple(_PARSERS)
 
+# By field: what is not given if it is not understood. An amount without its currency is none.
+_SPARED: dict[str, tuple[str, ...]] = {
+    **{name: (name,) for name in ("name", "owner", "segment", "status", "plan", "mrr", "renewal", "updated")},
+    "currency": ("currency", "mrr"),
+}
+
 
 def record_shape(amounts: Literal["major", "minor"]) -> Shape[Record]:
     """How rows of a CRM are read whose amounts count these units."""
@@ -33,4 +39,6 @@ def record_shape(amounts: Literal["major", "minor"]) -> Shape[Record]:
         return Record(**cast(dict[str, Any], parsed), mrr_unit=amounts)
 
     parsers = _PARSERS if amounts == "major" else _PARSERS | {"mrr": values.whole_amount}
-    return Shape("record", parsers, make, lambda record: record.key)
+    # A fraction among minor units tells that `amounts` is wrong, and then no amount can be believed.
+    spared = {name: taken for name, taken in _SPARED.items() if amounts == "major" or name != "mrr"}
+    return Shape("record", parsers, make, lambda record: record.key, spared)

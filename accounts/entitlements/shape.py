@@ -20,10 +20,13 @@ _PARSERS: dict[str, Parser] = {
 }
 FIELDS = tuple(_PARSERS)
 
+# Not the status nor the expiry: they say whether there is access, and no access is a claim too.
+_SPARED = {name: (name,) for name in ("feature", "plan", "quantity", "updated")}
+
 
 def _make(parsed: Mapping[str, object]) -> Entitlement:
     key = parsed.get("key") or _derived_key(parsed)
-    if not parsed.get("status"):
+    if not parsed.get("status") and parsed.get("stripe_customer"):
         raise ValueError("has no status, so it cannot be said whether it gives access")
     return Entitlement(**cast(dict[str, Any], {**parsed, "key": key}))
 
@@ -36,4 +39,6 @@ def _derived_key(parsed: Mapping[str, object]) -> str:
     return "/".join(str(part) for part in parts if part)
 
 
-ENTITLEMENT_SHAPE: Shape[Entitlement] = Shape("entitlement", _PARSERS, _make, lambda found: found.key)
+ENTITLEMENT_SHAPE: Shape[Entitlement] = Shape(
+    "entitlement", _PARSERS, _make, lambda found: found.key, _SPARED
+)

@@ -5,12 +5,14 @@ from typing import Any
 import httpx
 import msgspec
 
+from accounts.errors import Explained
+
 Json = dict[str, Any]
 
 CALL_S = 30.0  # the clock may have a month of callbacks to go through
 
 
-class SandboxUnreachable(Exception):
+class SandboxUnreachable(Explained):
     """There is no sandbox at this address, or it refused; the message says which."""
 
 

@@ -274,10 +274,11 @@ def _their_words(body: bytes, credentials: Mapping[str, Secret]) -> tuple[str, s
         )
     except ValueError:
         return "", None
-    words = "".join(letter for letter in str(said) if letter.isprintable())[:THEIR_WORDS_MAX]
+    words = "".join(letter for letter in str(said) if letter.isprintable())
     for secret in credentials.values():
         for part in secret.reveal().split():
             words = words.replace(part, "…")
+    words = words[:THEIR_WORDS_MAX]  # last: of a credential that is cut in two, the first half would stay
     return (f" and said “{words}”" if words else ""), (str(code)[:64] if code else None)
 
 

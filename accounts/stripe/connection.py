@@ -78,6 +78,7 @@ class Connection:
         self._budget = budget
         self._now = now
         self._budget_ratio = stripe_read_budget_used_ratio.labels(account)
+        self._budget_ratio.set(budget.used_ratio)  # also where nothing is left to be spent
 
     def get(
         self,

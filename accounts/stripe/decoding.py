@@ -126,15 +126,17 @@ class Decoding:
 
     def _kept(self, kind: type, value: Any) -> Any:
         """Turns what is personal into what may be kept, before it reaches a shape."""
-        if kind is EmailHash and isinstance(value, str):
-            return hash_email(self._hash_key, value)
         if kind is Metadata and isinstance(value, dict):
+            if not value:  # as mostly; a subscription comes by here three times
+                return Metadata()
             kept = {
                 name: text[:METADATA_VALUE_MAX]
                 for name, text in value.items()
                 if name in self._metadata_keys and isinstance(text, str)
             }
             return Metadata(list(kept.items())[:METADATA_KEYS_MAX])
+        if kind is EmailHash and isinstance(value, str):
+            return hash_email(self._hash_key, value)
         if kind is EvidenceHash and isinstance(value, dict):
             return hash_evidence(self._hash_key, value)
         raise TypeError(f"no {kind.__name__} can be made of this")

@@ -71,13 +71,6 @@ class Permissions:
             self._stopped = unauthorized
         account_key_usable.labels(self.account).set(0)
 
-    def renew(self) -> None:
-        """A new key was loaded and proven: everything is open until it turns out otherwise."""
-        with self._lock:
-            self._stopped = None
-            self._missing.clear()
-        account_key_usable.labels(self.account).set(1)
-
     @property
     def usable(self) -> bool:
         return self._stopped is None

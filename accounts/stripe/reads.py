@@ -18,7 +18,7 @@ from accounts.stripe.connection import Answer, Connection
 from accounts.stripe.decoding import Decoding, Listed, Unreadable
 from accounts.stripe.identity import Proven
 from accounts.stripe.permissions import Missing, Permissions
-from accounts.stripe.resources import BY_TYPE, SUBSCRIPTION_ITEMS, UNSWEPT, Resource
+from accounts.stripe.resources import BY_TYPE, COUPONS, SUBSCRIPTION_ITEMS, UNSWEPT, Resource
 from accounts.stripe.shapes import Subscription, SubscriptionItem
 from accounts.stripe.shapes.base import Embedded
 
@@ -186,7 +186,7 @@ class Reader:
 
     def _completed(self, listed: Listed[Any], purpose: Purpose) -> tuple[list[Any], tuple[Unreadable, ...]]:
         """The objects of a page, those in full of which Stripe shows only the beginning."""
-        cut = {one.id for one in listed.items if isinstance(one, Subscription) and one.items.has_more}
+        cut = {one.id for one in listed.items if isinstance(one, Subscription) and self._is_cut(one)}
         if not cut:
             return listed.items, listed.unreadable
         items, unreadable = [], list(listed.unreadable)
@@ -197,8 +197,16 @@ class Reader:
                 unreadable.append(Unreadable(one.id, str(problem)))
         return items, tuple(unreadable)
 
+    def _is_cut(self, one: Subscription) -> bool:
+        """Whether some of its items are not shown, or not what is taken off them."""
+        if one.items.has_more:
+            return True
+        discounts = [each for item in one.items.data for each in item.discounts]
+        untold = any(each.coupon is None or each.coupon.duration is None for each in discounts)
+        return untold and self._permissions.admits(COUPONS)
+
     def _with_all_items(self, one: Subscription, purpose: Purpose) -> Subscription:
-        if not one.items.has_more:
+        if not self._is_cut(one):
             return one
         found: list[SubscriptionItem] = []
         for page in self.pages(SUBSCRIPTION_ITEMS, purpose=purpose, subscription=one.id):
@@ -225,15 +233,17 @@ class Reader:
         """Asks with what comes inside, and without it where only that is not permitted."""
         self._permissions.admit(resource.name)
         inside = resource.expansion
+        refused: Forbidden | None = None
         if inside is not None and self._permissions.admits(inside.name):
             try:
                 expanded = [*parameters, ("expand[]", prefix + inside.path)]
                 answer = self._ask(resource, path, expanded, purpose, decode)
             except Forbidden as forbidden:
-                if not forbidden.permissions or set(forbidden.permissions) & set(resource.permissions):
+                if set(forbidden.permissions) & set(resource.permissions):
                     self._permissions.refused(resource.name, forbidden)
                     raise
-                self._permissions.refused(inside.name, forbidden)
+                # Older answers name no permission: only asking without it tells which one is missing.
+                refused = forbidden
             else:
                 self._permissions.granted(inside.name)
                 self._permissions.granted(resource.name)
@@ -244,6 +254,8 @@ class Reader:
             self._permissions.refused(resource.name, forbidden)
             raise
         self._permissions.granted(resource.name)
+        if inside is not None and refused is not None:
+            self._permissions.refused(inside.name, refused)
         return answer
 
     def _ask(

@@ -51,12 +51,21 @@ def _filters(names: str) -> frozenset[str]:
 
 
 EVENTS_READ: Final = ("rak_event_read",)
+COUPONS: Final = "coupons"
+
+
+def _coupons(path: str) -> Expansion:
+    """The terms of a discount: Stripe shows only the coupon's id unless asked for more."""
+    without = "The revenue of discounted subscriptions is not compared."
+    return Expansion(COUPONS, path, ("rak_coupon_read",), without)
+
 
 RESOURCES: tuple[Resource, ...] = (
     Resource(
         "customers", "customer", "/v1/customers", shapes.Customer, ("rak_customer_read",), "customers",
         "Customers are not compared with the CRM, and duplicates are not found.",
         filters=_filters("email"),
+        expansion=_coupons("discount.source.coupon"),
     ),
     Resource(
         "subscriptions", "subscription", "/v1/subscriptions", shapes.Subscription,
@@ -64,10 +73,7 @@ RESOURCES: tuple[Resource, ...] = (
         "Nothing that depends on who pays for what is judged.",
         complete=(("status", "all"),),  # without it, canceled ones are left out
         filters=_filters("status customer price collection_method current_period_start current_period_end"),
-        expansion=Expansion(
-            "coupons", "discounts.source.coupon", ("rak_coupon_read",),
-            "The revenue of discounted subscriptions is not compared.",
-        ),
+        expansion=_coupons("discounts.source.coupon"),
     ),
     Resource(
         "invoices", "invoice", "/v1/invoices", shapes.Invoice, ("rak_invoice_read",), "invoices",
@@ -176,7 +182,7 @@ RESOURCES: tuple[Resource, ...] = (
     ),
 )  # fmt: skip
 
-# Not swept by themselves: read where a subscription has more than Stripe puts into it.
+# Not swept by themselves: read where a subscription has more than Stripe puts into it, or discounts on its items.
 SUBSCRIPTION_ITEMS: Final = Resource(
     "subscription_items",
     "subscription_item",
@@ -186,6 +192,7 @@ SUBSCRIPTION_ITEMS: Final = Resource(
     "subscriptions",
     "Subscriptions of many items are not judged.",
     filters=_filters("subscription"),
+    expansion=_coupons("discounts.source.coupon"),  # inside subscriptions that would be five levels deep
     required="subscription",
     windows=False,
 )

@@ -22,6 +22,7 @@ from accounts.stripe.connection import API_VERSION, CONNECT_S
 from accounts.stripe.identity import Proven
 from accounts.stripe.resources import WRITES
 from metrics.catalog import stripe_requests
+from metrics.exemplars import exemplar
 
 if TYPE_CHECKING:
     from stripe import params as p
@@ -137,13 +138,13 @@ class Writer:
         if not 0 < len(key) <= KEY_LETTERS_MAX:
             raise self._refused(action, f"an idempotency key has 1 to {KEY_LETTERS_MAX} letters")
         endpoint = WRITES[action].endpoint
-        outcome = "network"
+        outcome, request_id = "network", None
         try:
             with self._limiter.slot(endpoint, about):
                 done = self._send(action, key, send)
-            outcome = "ok"
+            outcome, request_id = "ok", done.request_id
         except RateLimited as told:
-            outcome = "rate_limited"
+            outcome, request_id = "rate_limited", told.request_id
             raise Uncertain(
                 f"{action}: Stripe asks to wait ({told.reason or 'no reason given'}) and has done nothing. The "
                 "same key may be sent again.",
@@ -152,14 +153,15 @@ class Writer:
                 account=self.account,
                 request_id=told.request_id,
             ) from None
-        except Refused:
-            outcome = "invalid"
+        except Refused as problem:
+            outcome, request_id = "invalid", problem.request_id
             raise
         except Uncertain as problem:
-            outcome = "server" if problem.request_id is not None else "network"
+            request_id = problem.request_id
+            outcome = "server" if request_id is not None else "network"
             raise
         finally:
-            stripe_requests.labels(endpoint, outcome).inc()
+            stripe_requests.labels(endpoint, outcome).inc(exemplar=exemplar("request_id", request_id))
         return done
 
     def _send(self, action: str, key: str, send: Send) -> Outcome:

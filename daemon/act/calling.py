@@ -15,6 +15,7 @@ class Answered(NamedTuple):
     done: Done | None = None
     why: str | None = None  # a sentence, where it was not done
     wait_s: float | None = None  # for how long they asked us to wait
+    request_id: str | None = None  # of the answer, which is what support of theirs asks for
 
 
 class Seen(NamedTuple):
@@ -28,11 +29,14 @@ def answer_of(claim: Claim, hands: Hands) -> Answered:
         done = claim.action.execute(hands, claim.details(), claim.attempt.request, key=claim.key)
     except Refused as refused:
         stored = refused.code == KEY_REUSED
-        return Answered(Answer.STORED if stored else Answer.REFUSED, why=str(refused))
+        answer = Answer.STORED if stored else Answer.REFUSED
+        return Answered(answer, why=str(refused), request_id=refused.request_id)
     except Uncertain as uncertain:
         answer = Answer.REBUFFED if uncertain.nothing_done else Answer.LOST
         answer = Answer.STORED if uncertain.stored else answer
-        return Answered(answer, why=str(uncertain), wait_s=uncertain.retry_after_s)
+        return Answered(
+            answer, why=str(uncertain), wait_s=uncertain.retry_after_s, request_id=uncertain.request_id
+        )
     except BadDetails as gone:
         return Answered(Answer.REFUSED, why=f"{gone} Nothing was sent.")  # since it was looked at
     except ObservationError as problem:

@@ -8,6 +8,7 @@ is what was committed, and whoever comes next goes on from there.
 """
 
 from collections.abc import Callable, Mapping
+from contextvars import copy_context
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Final
@@ -15,6 +16,7 @@ from typing import Any, Final
 import structlog
 from sqlalchemy import Row
 from sqlmodel import Session
+from structlog.contextvars import bind_contextvars
 
 from accounts.errors import ObservationError, Unauthorized, WrongAccount
 from daemon.act import calling, steps
@@ -27,6 +29,7 @@ from daemon.core.canonical import Json, digest
 from daemon.core.model import Substate
 from daemon.core.model.desk import UNSETTLED
 from daemon.core.protocol import (
+    Answer,
     Sight,
     Step,
     after_call,
@@ -43,13 +46,13 @@ from daemon.store.db import Store
 from daemon.store.errors import Conflict
 from daemon.store.personal import Seal
 from metrics.catalog import actions, approvals, invariant_violations
+from metrics.exemplars import exemplar
 
 log = structlog.get_logger(__name__)
 
 ACT: Final = "act"  # the kind of wake
 LEASE: Final = timedelta(minutes=6)  # the slowest re-read, and a call with Stripe's whole patience, take less
 CALL_MAX: Final = timedelta(minutes=2)  # nothing is sent that might still be under way when the lease is over
-KEY_REUSED: Final = "idempotency_error"  # the key was used before, for something else
 
 
 class Executor:
@@ -150,7 +153,8 @@ class Executor:
         match step:
             case None:
                 last = self._now() - (claim.attempt.last_sent_at or claim.sent.sent_at)
-                self._wait(claim, claim.attempt.error, anew=may_be_done_anew(last))
+                anew = may_be_done_anew(last, stored=claim.attempt.replayed)
+                self._wait(claim, claim.attempt.error, anew=anew)
             case Step.SEND:
                 assert hands is not None, "what is sent again was approved"
                 intent = self._intend(claim, claim.attempt.request)
@@ -182,6 +186,8 @@ class Executor:
                 claim = self._claimed(session, row, now)
         except Conflict:
             return None  # somebody claimed the same object at this very moment
+        if claim is not None:
+            _name(claim)
         self._changed()
         return claim
 
@@ -205,7 +211,10 @@ class Executor:
         now = self._now()
         with self._store.transaction() as session:
             attempt = attempts.take_over(session, id_, token=new_token(), now=now, until=now + LEASE)
-            return claim_of(session, self._seal, attempt) if attempt is not None else None
+            claim = claim_of(session, self._seal, attempt) if attempt is not None else None
+        if claim is not None:
+            _name(claim)
+        return claim
 
     def _look(self, claim: Claim) -> tuple[Hands, Seen]:
         """The world as it is now, read with the key that will change it."""
@@ -266,21 +275,25 @@ class Executor:
             # Whoever comes after us may believe by then that nothing is under way.
             log.warning("call_not_made", **claim.named())
             return
-        answer, done, why, wait_s = calling.answer_of(claim, hands)
+        answer, done, why, wait_s, request_id = calling.answer_of(claim, hands)
         step = after_call(answer, first=first)
+        told: dict[str, Any] = {"note": {"request_id": request_id}, "request_id": request_id}
         match step:
             case None:
                 self._wait(claim, why, at_least_s=wait_s)
             case Step.REBUFF:
                 pause = steps.pause(claim.attempt.tries, wait_s)
                 self._conclude(
-                    claim, step, why=why, counted=None,
+                    claim, step, why=why, counted=None, **told,
                     tries=claim.attempt.tries + 1, claimed_until=self._now() + pause, sent_at=None,
                 )  # fmt: skip
             case Step.LOSE:
-                self._conclude(claim, step, why=why, counted="unknown", claimed_until=self._now())
+                self._conclude(
+                    claim, step, why=why, counted="unknown", **told,
+                    claimed_until=self._now(), replayed=answer is Answer.STORED,
+                )  # fmt: skip
             case Step.FAIL:
-                self._conclude(claim, step, why=why, counted="failed")
+                self._conclude(claim, step, why=why, counted="failed", **told)
             case _:
                 self._done(claim, step, done, recovered=False)
 
@@ -330,7 +343,8 @@ class Executor:
             return
         log.info("attempt_moved", **claim.named(), step=step.value, why=why)
         if counted is not None:
-            actions.labels(claim.proposal.action, counted).inc()
+            answered = exemplar("request_id", more.get("request_id"))
+            actions.labels(claim.proposal.action, counted).inc(exemplar=answered)
         self._changed()
 
     def _outdate(self, claim: Claim, seen: Seen) -> None:
@@ -387,8 +401,18 @@ class Executor:
                 self._changed()
 
     def _each(self, do: Callable[[], None], account: str, what: str) -> None:
+        # In a context of its own: what the log says of one is not said of the next.
+        copy_context().run(self._one, do, account, what)
+
+    def _one(self, do: Callable[[], None], account: str, what: str) -> None:
         try:
             do()
         except Exception:
             # Whatever it is, it is this one's affair: its lease runs out, and it is looked at then.
             log.exception("act_failed", account=account, what=what)
+
+
+def _name(claim: Claim) -> None:
+    """On every line of the log from here on, also those of what is called below."""
+    subject = f"{claim.subject.kind} {claim.subject.id}"
+    bind_contextvars(**claim.named(), attempt=claim.id, subject=subject)

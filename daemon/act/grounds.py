@@ -9,19 +9,11 @@ from sqlalchemy import Row
 from sqlmodel import Session
 
 from daemon.actions import BY_NAME
-from daemon.store import stops
+from daemon.store.idling import Acts, why_idle
+
+__all__ = ["Acts", "Grounds", "Holds"]
 
 Holds = Callable[[Session, Row[Any], datetime], str | None]  # why an approval no longer holds, as a sentence
-
-
-@dataclass(frozen=True, slots=True)
-class Acts:
-    """An account, as far as it matters to who acts there."""
-
-    stripe_account: str
-    livemode: bool
-    mode: str
-    has_key: bool  # to act with
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +22,8 @@ class Grounds:
     holds: Holds
 
     def waits(self, session: Session, row: Row[Any], *, claiming: bool = False) -> str | None:
-        """Why it has to wait; None where it need not.
-
-        Where something is claimed or sent, nobody flips the switch until that is committed.
-        """
-        account = self.accounts.get(row.account)
-        if account is None:
-            return f"The account {row.account} is not configured any more."
-        if account.mode != "act":
-            return f"The account {row.account} is in mode “{account.mode}”, in which nothing is executed."
-        if not account.has_key:
-            return f"The account {row.account} has no act_key, so nothing is executed."
-        return stops.stopped(session, row.account, claiming=claiming)
+        """Why it has to wait; None where it need not."""
+        return why_idle(session, self.accounts, row.account, claiming=claiming)
 
     def foreign(self, row: Row[Any]) -> str | None:
         """Why it cannot be meant for the account of this name as it is configured now."""

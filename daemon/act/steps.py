@@ -151,8 +151,9 @@ def tell(
 
 
 def authority(session: Session, row: Row[Any]) -> dict[str, Json]:
-    """On whose word something is done: written down before it is."""
+    """On whose word something is done, and what was made of what was asked for: written down before it is done."""
     votes = decisions.votes(session, row.id, row.version)
+    first, *_ = proposals.versions(session, row.id)
     return {
         "votes": [
             {
@@ -166,7 +167,10 @@ def authority(session: Session, row: Row[Any]) -> dict[str, Json]:
         "policy": row.policy_version,
         "policy_rule": row.policy_rule,
         "approvals_needed": row.approvals_needed,
-        "details": row.details_digest,
+        "draft": first.details,
+        "final": row.details,
+        "details_digest": row.details_digest,
+        "difference": proposals.difference(first, row),
         "amount": None if row.amount is None else [row.amount, row.currency],
     }
 

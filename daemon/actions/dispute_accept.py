@@ -7,7 +7,7 @@ from typing import Final
 from accounts.facts import Address
 from accounts.stripe.shapes import Dispute
 from daemon.actions import details as given_as
-from daemon.actions.reading import done, still, the, writer_of
+from daemon.actions.reading import done, payer_of, still, the, writer_of
 from daemon.actions.shape import Asked, Done, Hands, Place, Seen, Sent, Trace
 from daemon.core.canonical import Json
 
@@ -37,7 +37,7 @@ def see(hands: Hands, asked: Asked) -> Seen:
         "submission_count": dispute.evidence_details.submission_count,
         "livemode": dispute.livemode,
     }
-    return Seen(asked.target, material, None, {"dispute": dispute})
+    return Seen(asked.target, material, payer_of(hands.reader, dispute), {"dispute": dispute})
 
 
 def describe(asked: Asked, place: Place) -> str:

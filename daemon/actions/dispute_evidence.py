@@ -15,7 +15,7 @@ from accounts.money import Money
 from accounts.stripe.decoding import OUR_TAG
 from accounts.stripe.shapes import Dispute, File
 from daemon.actions import details as given_as
-from daemon.actions.reading import LIVE, done, is_ours, missing, still, writer_of
+from daemon.actions.reading import LIVE, done, is_ours, missing, payer_of, still, writer_of
 from daemon.actions.shape import Asked, BadDetails, Done, Hands, Place, Seen, Sent, Trace
 from daemon.core.canonical import Json
 from daemon.core.drafts.evidence import FILES, problems
@@ -105,7 +105,8 @@ def see(hands: Hands, asked: Asked) -> Seen:
     }
     merged = _merged(personal.get("evidence") or {}, asked)
     objects = {"dispute": dispute, "files": _uploads(hands, merged)}
-    return Seen(asked.target, material, None, objects, personal={"merged": merged})
+    payer = payer_of(hands.reader, dispute)
+    return Seen(asked.target, material, payer, objects, personal={"merged": merged})
 
 
 def _uploads(hands: Hands, merged: Mapping[str, Json]) -> dict[str, File | None]:

@@ -4,12 +4,12 @@ from collections.abc import Iterable
 from typing import Any, Final, TypeVar
 
 from accounts.budget import Purpose
-from accounts.errors import Malformed
+from accounts.errors import Forbidden, Malformed
 from accounts.facts import Address
 from accounts.stripe.decoding import OUR_TAG, Deleted
 from accounts.stripe.reads import Reader
 from accounts.stripe.resources import BY_NAME
-from accounts.stripe.shapes import Charge, PaymentIntent, Subscription
+from accounts.stripe.shapes import Charge, Dispute, PaymentIntent, Subscription
 from accounts.stripe.writes import Outcome, Writer
 from daemon.actions.shape import BadDetails, Done, Hands
 from daemon.core.canonical import Json
@@ -31,6 +31,15 @@ def still(reader: Reader, shape: type[T], address: Address) -> T | None:
     """The target of a call that was made; None where the account has it no longer."""
     found = reader.one(address, purpose=LIVE)
     return found if isinstance(found, shape) else None
+
+
+def payer_of(reader: Reader, dispute: Dispute) -> str | None:
+    """The customer whose payment is disputed, as its charge says; None where none is named, or we may not read it."""
+    try:
+        charge = still(reader, Charge, Address("charge", dispute.charge))
+    except Forbidden:
+        return None
+    return charge.customer if charge is not None else None
 
 
 def missing(type_: str, id_: str, found: object) -> str:

@@ -9,10 +9,12 @@ from typing import Any, Final
 
 import msgspec
 
+from accounts.errors import Explained
+
 END_S: Final = 20.0  # for a program that was asked to end
 
 
-class Broken(Exception):
+class Broken(Explained):
     """A measurement did not come to its end; the message says which part."""
 
 

@@ -69,7 +69,6 @@ def bare_sweep(world: World, database: str, kept: Callable[[], None]) -> int:
 def sweep(world: World, database: str, kept: Callable[[], None]) -> int:
     """A first pass over everything, and then everybody judged: what a new account goes through."""
     with opened(world) as account, open_store(database) as store:
-        keep_for_good()  # as a daemon does at its start
         return _sweep(store, account, world.account, kept)
 
 
@@ -113,6 +112,7 @@ def _peak_mib() -> float:
 
 def main(how: str, url: str, account: str, key: str, database: str) -> None:
     logs.configure("json", level=logging.WARNING)
+    keep_for_good()  # as a daemon does at its start, and so that its floor has the same
     kept_at: list[float] = []
     started_s, started_cpu_s = time.perf_counter(), time.process_time()
     count = HOW[how](World(url, account, key), database, lambda: kept_at.append(time.perf_counter()))

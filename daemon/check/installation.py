@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from accounts.callbacks import is_a_secret
 from accounts.configuration import SecretRef, SecretUnreadable
 from daemon.actions import BY_NAME
 from daemon.check.report import Finding
@@ -139,13 +140,20 @@ def _other_secrets(settings: Settings) -> Iterator[Finding]:
         named.append(("notify.slack.url", settings.notify.slack.url))
     if settings.notify.email and settings.notify.email.password:
         named.append(("notify.email.password", settings.notify.email.password))
+    if settings.notify.webhook:
+        named += [("notify.webhook.secrets", each) for each in settings.notify.webhook.secrets]
     if settings.auth.oidc:
         named.append(("auth.oidc.client_secret", settings.auth.oidc.client_secret))
     for where, reference in named:
         try:
-            reference.read()
+            secret = reference.read()
         except SecretUnreadable as problem:
             yield Finding("problem", where, f"It cannot be used: {problem}.")
+        else:
+            if where == "notify.webhook.secrets" and not is_a_secret(secret):
+                yield Finding(
+                    "problem", where, "A secret here is whsec_ and 24 random bytes or more in base64."
+                )
 
 
 def _promised(settings: Settings) -> Iterator[Finding]:
@@ -154,8 +162,12 @@ def _promised(settings: Settings) -> Iterator[Finding]:
         yield Finding(
             "warning",
             "notify.slack",
-            "Nothing is sent to Slack yet; [notify.email] is served. Nobody is told there.",
+            "Nothing is sent to Slack yet; [notify.email] and [notify.webhook] are served. Nobody is told there.",
         )
+    for to in sorted({route.to for route in settings.notify.routes}):
+        if getattr(settings.notify, to) is None:
+            sentence = f"A route leads to {to}, and there is no [notify.{to}]: nobody is told there."
+            yield Finding("problem", "notify.routes", sentence)
     for name, mapped in settings.gate.actions.items():
         if mapped.action not in BY_NAME:
             yield Finding(

@@ -3,12 +3,11 @@
 from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
-import msgspec
 import typer
 from rich.table import Table
 
 from accounts.secret import Secret
-from daemon.cli.terminal import Failed, now, say, show, show_table
+from daemon.cli.terminal import Failed, now, say, show, show_json, show_table
 from daemon.core.approval.principal import OWNER
 from daemon.core.canonical import Json
 from daemon.store import callback_secrets, journal, outbox
@@ -34,7 +33,7 @@ def list_callbacks(
     with context.obj.store() as store, store.reading() as session:
         found = outbox.listed(session, state=state, account=account, limit=limit)
     if as_json:
-        show(msgspec.json.format(msgspec.json.encode({"items": list(map(_shown, found))})).decode())
+        show_json({"items": list(map(_shown, found))})
         return
     table = Table("id", "to", "about", "no.", "state", "tries", "made", "why not", box=None)
     for each in found:
@@ -76,8 +75,7 @@ def secret(
             raise Failed(f"There is no token “{token[:80]}”: `reconciled tokens list` shows them.")
         if rotate:
             callback_secrets.rotate(session, token_id, now())
-        found = callback_secrets.holding(session, key, token_id, now())
-        assert found is not None, "its row was read in this transaction"
+        newest, *_ = callback_secrets.holding(session, key, token_id, now())
         if rotate:
             note = Note(
                 "callback_secret_rotated", OWNER.name, {"token": token_id}, subject=("token", token_id)
@@ -86,7 +84,7 @@ def secret(
     if rotate:
         hours = int(BOTH_FOR.total_seconds() // 3_600)
         say(f"Callbacks are signed with the old and the new secret for {hours} hours, then with this one:")
-    show(_spelled(found.holding[0]))
+    show(_spelled(newest))
 
 
 def _spelled(secret: Secret) -> str:

@@ -11,8 +11,11 @@ from rich.table import Table
 
 from accounts.money import Money
 from daemon import views
+from daemon.cli import desk
 from daemon.cli.journal import safe
-from daemon.cli.terminal import Failed, moment, show, show_table
+from daemon.cli.moments import moment
+from daemon.cli.terminal import Failed, now, show, show_json, show_table
+from daemon.store.idling import acts_of, why_idle
 from daemon.store.queue import STANDING, BadCursor, Sort, Wanted
 
 commands = typer.Typer(no_args_is_help=True)
@@ -43,7 +46,7 @@ def list_cases(
     """Show what stands, the most urgent first; one subject's cases under the most urgent of them."""
     found = _found(context, account, kind, severity, state, due_before, search, sort, limit, cursor)
     if as_json:
-        show(msgspec.json.format(msgspec.json.encode(found)).decode())
+        show_json(found)
         return
     items: list[dict[str, Any]] = found["items"]
     show_table(table(items))
@@ -55,14 +58,16 @@ def show_case(
     context: typer.Context, case: Annotated[str, typer.Argument(help="Its id.")], as_json: Json = False
 ) -> None:
     """Show one case, whole: facts of every system, what differs, what is recommended, its history."""
+    acts = acts_of(context.obj.settings())
     with context.obj.store() as store, store.reading() as session:
-        found = views.case(session, case)
+        found = views.case(session, case, now=now(), idle=lambda session, name: why_idle(session, acts, name))
     if found is None:
         raise Failed(f"There is no case {case[:60]}; `reconciled cases list` shows which there are.")
     if as_json:
-        show(msgspec.json.format(msgspec.json.encode(found)).decode())
+        show_json(found)
         return
     table = Table(show_header=False, box=None)
+    found["assignee"] = found.pop("assignee_name")
     for name, value in found.items():
         if value not in (None, [], {}, ""):
             table.add_row(name.replace("_", " "), value if isinstance(value, str) else _pretty(value))
@@ -84,9 +89,14 @@ def export(
         writer.writerow(safe(flat[name]) for name in COLUMNS)
 
 
+desk.install(commands)  # approve and its like
+
+
 def table(items: Iterable[dict[str, Any]]) -> Table:
     """One row a subject, under its most urgent case."""
-    shown = Table("severity", "due", "account", "case", "amount", box=None)
+    items = list(items)
+    taken = any(item.get("assignee_name") for item in items)
+    shown = Table("severity", "due", "account", "case", "amount", *(["whose"] if taken else []), box=None)
     rows: dict[tuple[str, str], list[dict[str, Any]]] = {}
     for item in items:
         rows.setdefault((item["account"], item["subject"]["id"]), []).append(item)
@@ -94,8 +104,14 @@ def table(items: Iterable[dict[str, Any]]) -> Table:
         amount = str(Money(first["amount"], first["currency"])) if first["amount"] is not None else ""
         more = f" (and {len(others)} more)" if others else ""
         due = (first["due_at"] or "")[:16].replace("T", " ")
+        whose = [first["assignee_name"] or ""] if taken else []
         shown.add_row(
-            first["severity"], due, first["account"], f"{first['kind']}: {first['title']}{more}", amount
+            first["severity"],
+            due,
+            first["account"],
+            f"{first['kind']}: {first['title']}{more}",
+            amount,
+            *whose,
         )
     return shown
 
@@ -120,6 +136,7 @@ def _found(
         due_before=moment(due_before),
         text=search,
         sort=sort,
+        now=now(),
     )
     try:
         with context.obj.store() as store, store.reading() as session:

@@ -1,18 +1,16 @@
 """`reconciled cases approve` and its like: deciding from a terminal, as the person who is signed in, over HTTP."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Any
 
-import msgspec
 import typer
 
 from daemon.cli import remote
+from daemon.cli.moments import moment_or_ahead
 from daemon.cli.remote import Remote
-from daemon.cli.terminal import DURATION, Failed, moment, now, say, show
-from daemon.core.policy_sections import duration_in
+from daemon.cli.terminal import Failed, asked, say, show, show_json
 
 Case = Annotated[str, typer.Argument(help="Its id.")]
 Version = Annotated[
@@ -20,7 +18,7 @@ Version = Annotated[
 ]
 Note = Annotated[str | None, typer.Option(help="Why; kept encrypted, its digest in the journal.")]
 AsJson = Annotated[bool, typer.Option("--json", help="Print the case as it is then.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask: for scripts.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Do not ask, though somebody sits there.")]
 Sets = Annotated[
     list[str] | None, typer.Option("--set", help="One detail: amount=10000. May be given twice.")
 ]
@@ -45,8 +43,9 @@ def approve(
     proposal = _proposal(shown, version)
     edited = _edited(proposal, sets, details)
     (say if as_json else show)(*_presented(shown, proposal, edited))
-    if not yes:
-        _ask(f"{proposal['effect'].rstrip('?. ')}?")
+    if not yes and not asked(f"{proposal['effect'].rstrip('?. ')}?"):
+        say("Nothing was decided.")
+        raise typer.Exit(1)
     body = {
         "version": proposal["version"], "state_hash": state_hash or proposal["state_hash"], "note": note,
         "details": edited,
@@ -82,11 +81,11 @@ def retry(
     _vote(context, case, "retry", version, note, as_json)
 
 
-def withdraw(context: typer.Context, case: Case, version: Version = None, as_json: AsJson = False) -> None:
+def withdraw(
+    context: typer.Context, case: Case, version: Version = None, note: Note = None, as_json: AsJson = False
+) -> None:
     """Take one's own proposal back."""
-    daemon, shown = _case(context, case)
-    body = {"version": version or _proposal(shown, None)["version"]}
-    _done(daemon.post(f"/cases/{remote.part(case)}/withdraw", body), as_json)
+    _vote(context, case, "withdraw", version, note, as_json)
 
 
 def edit(
@@ -228,14 +227,8 @@ def _value(text: str) -> Any:
 
 def _ahead(text: str | None) -> str | None:
     """A time to come, as a day, a time, or how long from now. Raises Failed."""
-    if text is None:
-        return None
-    try:
-        found = now() + duration_in(text) if DURATION.fullmatch(text) else moment(text)
-    except (ValueError, OverflowError):
-        raise Failed(f"“{text[:40]}” from now is no time; write 3d or 2h.") from None
-    assert found is not None
-    return found.isoformat()
+    found = moment_or_ahead(text)
+    return found.isoformat() if found is not None else None
 
 
 def _presented(
@@ -250,17 +243,9 @@ def _presented(
     yield f"{proposal['have']} of {proposal['need']} approvals"
 
 
-def _ask(question: str) -> None:
-    if not sys.stdin.isatty():
-        raise Failed("Nobody is there to be asked; --yes approves without asking.")
-    if not typer.confirm(question):
-        say("Nothing was decided.")
-        raise typer.Exit(1)
-
-
 def _done(shown: dict[str, Any], as_json: bool) -> None:
     if as_json:
-        show(msgspec.json.format(msgspec.json.encode(shown)).decode())
+        show_json(shown)
         return
     proposal = shown.get("proposal")
     said = f"; version {proposal['version']} is {proposal['state']}" if proposal else ""

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from daemon.cli.terminal import Failed, now, say, show
+from daemon.cli.terminal import Failed, asked, now, say, show
 from daemon.core.approval.principal import OWNER
 from daemon.store import erasure
 
@@ -28,8 +28,9 @@ def erase(
                 f"“{subject[:80]}” is known in several accounts: {accounts}. Name one with --account."
             )
         one = found[0]
-        if not yes:
-            typer.confirm(f"Erase what is personal about {one.kind} {one.id} of {one.account}?", abort=True)
+        if not yes and not asked(f"Erase what is personal about {one.kind} {one.id} of {one.account}?"):
+            say("Nothing was erased.")
+            raise typer.Exit(1)
         with store.transaction() as session:
             pieces = erasure.erase(session, one, OWNER.name, now())
     what = f"{pieces} piece{'s' * (pieces != 1)} of personal detail"

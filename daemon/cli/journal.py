@@ -8,15 +8,16 @@ from typing import Annotated, Literal
 import typer
 from rich.table import Table
 
-from daemon.cli.terminal import OK, PROBLEMS, Failed, moment, say, show, show_table
+from daemon.cli.moments import moment
+from daemon.cli.terminal import OK, PROBLEMS, Failed, say, show, show_table
 from daemon.store import journal
-from daemon.store.journal import Entry, ExportedHead
+from daemon.store.journal import ExportedHead
 from daemon.store.verification import verify as verify_chain
+from daemon.views import audit
 
 commands = typer.Typer(no_args_is_help=True)
 
-COLUMNS = ("seq", "at", "kind", "actor", "account", "subject_kind", "subject_id", "body", "previous", "hash")
-FORMULA = ("=", "+", "-", "@", "\t", "\r")  # what a spreadsheet would run
+FORMULA = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")  # what a spreadsheet would run
 
 JsonOption = Annotated[bool, typer.Option("--json", help="For programs.")]
 
@@ -97,8 +98,8 @@ def export(
                 show(entry.line())
         else:
             writer = csv.writer(sys.stdout)
-            writer.writerow(COLUMNS)
-            writer.writerows(map(_row, found))
+            writer.writerow(audit.COLUMNS)
+            writer.writerows(map(safe, audit.row(entry)) for entry in found)
 
 
 def _kept_by_ourselves(context: typer.Context) -> list[Path]:
@@ -115,18 +116,6 @@ def _heads_in(file: Path) -> list[ExportedHead]:
         raise Failed(f"{file} cannot be read.") from None
     except ValueError as problem:
         raise Failed(f"{file}: {problem}.") from None
-
-
-def _row(entry: Entry) -> list[str]:
-    kind, subject = entry.subject or ("", "")
-    texts = [entry.kind, entry.actor, entry.account or "", kind, subject, entry.body]
-    return [
-        str(entry.seq),
-        journal.spelled(entry.at),
-        *map(safe, texts),
-        entry.previous.hex(),
-        entry.hash.hex(),
-    ]
 
 
 def safe(value: object) -> str:

@@ -4,18 +4,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-import msgspec
 import typer
 from rich.table import Table
 
 from accounts.money import Money
 from daemon.cli import remote
-from daemon.cli.terminal import Failed, now, say, show, show_table
+from daemon.cli.refusing import sentences
+from daemon.cli.terminal import Failed, now, say, show, show_json, show_table
 from daemon.core.approval.principal import OWNER
 from daemon.core.policy_sections import amount_in
 from daemon.desk.governing import Governing, Invited
 from daemon.desk.keyring import Keyring, Made
-from daemon.desk.refusals import Refusal
 from daemon.overview import shown_change, shown_token
 from daemon.store.people import Person
 
@@ -100,7 +99,7 @@ def list_users(context: typer.Context, as_json: AsJson = False) -> None:
     with governing(context) as desk:
         found = [_person(each) for each in desk.people(OWNER)]
     if as_json:
-        _print({"items": found})
+        show_json({"items": found})
         return
     table = Table("name", "role", "accounts", "limits", "signed in", "", box=None)
     for each in found:
@@ -117,7 +116,7 @@ def list_changes(context: typer.Context, as_json: AsJson = False) -> None:
     with governing(context) as desk:
         found = [shown_change(each) for each in desk.waiting(OWNER)]
     if as_json:
-        _print({"items": found})
+        show_json({"items": found})
         return
     table = Table("id", "about", "what", "proposed by", "at", box=None)
     for each in found:
@@ -171,7 +170,7 @@ def add_token(
         else:
             made = _shown(keys.add_for_person(OWNER, name, user or "", account or ()))
     if as_json:
-        _print({key: made[key] for key in ("id", "name", "token", "role", "user", "accounts")})
+        show_json({key: made[key] for key in ("id", "name", "token", "role", "user", "accounts")})
         return
     say("This is shown once and kept nowhere:")
     show(made["token"])
@@ -186,7 +185,7 @@ def list_tokens(context: typer.Context, as_json: AsJson = False) -> None:
     for each in found:
         each["user"] = names.get(str(each["user"]))
     if as_json:
-        _print({"items": found})
+        show_json({"items": found})
         return
     table = Table("name", "of", "accounts", "last used", "", box=None)
     for each in found:
@@ -227,14 +226,6 @@ def keyring(context: typer.Context) -> Iterator[Keyring]:
         yield Keyring(store, now, [each.id for each in settings.accounts])
 
 
-@contextmanager
-def sentences() -> Iterator[None]:
-    try:
-        yield
-    except Refusal as refusal:
-        raise Failed(f"{refusal.sentence} ({refusal.code})") from None
-
-
 def _show_invited(context: typer.Context, invited: Invited, as_json: bool) -> None:
     person = invited.person
     link = f"{remote.named(context.obj.settings())}/login#{invited.code}"
@@ -243,7 +234,7 @@ def _show_invited(context: typer.Context, invited: Invited, as_json: bool) -> No
             f"The link works once another admin has confirmed it: `reconciled users confirm {invited.change}`."
         )
     if as_json:
-        _print({key: value for key, value in _person(person).items() if key in {"id", "name", "role", "accounts"}}
+        show_json({key: value for key, value in _person(person).items() if key in {"id", "name", "role", "accounts"}}
                | {"sign_in_url": link})  # fmt: skip
         return
     say(
@@ -281,7 +272,3 @@ def _amounts(texts: list[str]) -> list[Money]:
         return [amount_in(text) for text in texts]
     except ValueError as problem:
         raise Failed(f"--limit: {problem}.") from None
-
-
-def _print(value: Any) -> None:
-    show(msgspec.json.format(msgspec.json.encode(value)).decode())

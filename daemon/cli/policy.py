@@ -6,11 +6,13 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-import msgspec
 import typer
+from rich.table import Table
 
-from daemon.cli import trials
-from daemon.cli.terminal import OK, PROBLEMS, Failed, Misused, moment_or_ago, now, say, show, show_table
+from accounts.errors import Misused
+from daemon.cli import activating, trials
+from daemon.cli.moments import moment_or_ago
+from daemon.cli.terminal import OK, PROBLEMS, Failed, now, say, show, show_json, show_table
 from daemon.core.policy import UnusablePolicy, read_policy
 from daemon.store import policies
 from daemon.trial.backtest import backtest as test_back
@@ -88,13 +90,9 @@ def shadow(
     with _trial(context, file, name, account or ()) as trial:
         found = cast_shadow(trial, now())
     if as_json:
-        show(_pretty(trials.shadow_document(trial, found)))
+        show_json(trials.shadow_document(trial, found))
         return
-    if found.differences:
-        show_table(trials.shadow_cases(found))
-        show("")
-    show_table(trials.shadow_rules(found))
-    show("", *trials.shadow_sentences(trial, found))
+    _tell(trials.shadow_cases(found), trials.shadow_rules(found), trials.shadow_sentences(trial, found))
 
 
 @commands.command()
@@ -127,13 +125,12 @@ def backtest(
     with _trial(context, file, name, account or ()) as trial:
         found = test_back(trial, begins, ends)
     if as_json:
-        show(_pretty(trials.backtest_document(trial, found)))
+        show_json(trials.backtest_document(trial, found))
         return
-    if found.differences:
-        show_table(trials.backtest_cases(found))
-        show("")
-    show_table(trials.backtest_rules(found))
-    show("", *trials.backtest_sentences(trial, found))
+    _tell(trials.backtest_cases(found), trials.backtest_rules(found), trials.backtest_sentences(trial, found))
+
+
+activating.install(commands)
 
 
 @contextmanager
@@ -152,8 +149,12 @@ def _trial(context: typer.Context, file: Path, name: str, accounts: Sequence[str
         yield trial
 
 
-def _pretty(document: object) -> str:
-    return msgspec.json.format(msgspec.json.encode(document)).decode()
+def _tell(cases: Table, rules: Table, sentences: Iterator[str]) -> None:
+    if cases.row_count:
+        show_table(cases)
+        show("")
+    show_table(rules)
+    show("", *sentences)
 
 
 def _active(context: typer.Context, name: str) -> str | None:

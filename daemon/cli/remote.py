@@ -9,7 +9,8 @@ import httpx
 from accounts.configuration import LOOPBACK
 from accounts.secret import Secret, redact
 from daemon.cli import logins
-from daemon.cli.terminal import Failed, Options
+from daemon.cli.options import Options
+from daemon.cli.terminal import Failed
 from daemon.settings import Settings, Unusable
 
 TIMEOUT_S: Final = 60.0  # approving reads Stripe first

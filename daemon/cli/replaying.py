@@ -4,8 +4,10 @@ from typing import Annotated
 
 import typer
 
+from accounts.errors import Misused
 from daemon import once
-from daemon.cli.terminal import Failed, Misused, moment_or_ago, now, show
+from daemon.cli.moments import moment_or_ago
+from daemon.cli.terminal import Failed, now, show
 from daemon.replay import Replay, Replayed
 from daemon.settings import Configuration
 from daemon.store.errors import AlreadyRunning

@@ -5,7 +5,7 @@ from typing import Annotated, Any, Literal
 import typer
 
 from daemon.cli import remote
-from daemon.cli.people import sentences
+from daemon.cli.refusing import sentences
 from daemon.cli.remote import Unanswered
 from daemon.cli.terminal import now, say, show
 from daemon.core.approval.principal import OWNER

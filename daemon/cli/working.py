@@ -8,8 +8,9 @@ import typer
 
 from daemon import following, logs, once
 from daemon import run as running
+from daemon.cli.late import INTERRUPTED
 from daemon.cli.progress import Shown
-from daemon.cli.terminal import INTERRUPTED, OK, PROBLEMS, Failed, now, say, show
+from daemon.cli.terminal import OK, PROBLEMS, Failed, now, say, show
 from daemon.following import Passed
 from daemon.settings import Configuration
 from daemon.store.db import open_store

@@ -4,17 +4,16 @@ A policy's version is the hash of its text, so the same text is the same version
 about it changes unnoticed. What may stand in it is declared in `daemon.core.policy_sections`.
 """
 
-import difflib
 import hashlib
 import tomllib
 import typing
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from decimal import Decimal
 from typing import Any, Final
 
 from pydantic import ValidationError
 
+from accounts.errors import Explained
 from daemon.core import policy_sections as sections
 from daemon.core.drafts import wording
 from daemon.core.model import (
@@ -29,20 +28,12 @@ from daemon.core.model import (
     Tolerance,
 )
 from daemon.core.policy_rules import NOT_A_RULE, switched
+from daemon.core.problem import Problem, nearest
 
 TEXT_CHARS_MAX: Final = 1024 * 1024  # wording for every message in every language takes a tenth of it
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    where: str  # as one would write it: deadlines.windows
-    sentence: str
-
-    def __str__(self) -> str:
-        return f"{self.where}: {self.sentence}" if self.where else self.sentence
-
-
-class UnusablePolicy(ValueError):
+class UnusablePolicy(Explained, ValueError):
     """The policy cannot be used."""
 
     def __init__(self, problems: tuple[Problem, ...]) -> None:
@@ -120,18 +111,18 @@ def _loose_ends(raw: Mapping[str, Any]) -> Iterator[Problem]:
         if isinstance(subject, str) and isinstance(body, str):
             for sentence in wording.problems(Template(subject, body)):
                 yield Problem(f"templates.{name}", sentence)
-        if name not in wording.BUILT_IN:
-            yield Problem(f"templates.{name}", f"no message has this name{_nearest(name, wording.BUILT_IN)}")
+        if name.startswith(wording.OURS) and name not in wording.BUILT_IN:
+            yield Problem(f"templates.{name}", f"no message has this name{nearest(name, wording.BUILT_IN)}")
 
 
 def _of_rules(where: str, rules: object) -> Iterator[Problem]:
     if not isinstance(rules, dict):
         return
     for place, sentence, names in switched(where, rules)[1]:
-        nearest = _nearest(place.rpartition(".")[2], names) if names else ""
-        if sentence == NOT_A_RULE and not nearest:
-            nearest = "; `reconciled policy show` lists them"
-        yield Problem(place, sentence + nearest)
+        meant = nearest(place.rpartition(".")[2], names) if names else ""
+        if sentence == NOT_A_RULE and not meant:
+            meant = "; `reconciled policy show` lists them"
+        yield Problem(place, sentence + meant)
 
 
 def _tables(value: object) -> Iterator[tuple[str, dict[str, Any]]]:
@@ -146,7 +137,7 @@ def _sentences(error: ValidationError) -> Iterator[Problem]:
         match problem["type"]:
             case "extra_forbidden":
                 known = _known_names(location[:-1])
-                yield Problem(where, f"this key is unknown{_nearest(str(location[-1]), known)}")
+                yield Problem(where, f"this key is unknown{nearest(str(location[-1]), known)}")
             case "missing":
                 yield Problem(where, "this key is missing")
             case "value_error":
@@ -170,8 +161,3 @@ def _section_in(annotation: Any) -> type[sections.Section] | None:
         return annotation
     found = (_section_in(argument) for argument in typing.get_args(annotation))
     return next((each for each in found if each is not None), None)
-
-
-def _nearest(name: str, names: Iterable[str]) -> str:
-    near = difflib.get_close_matches(name, list(names), n=1, cutoff=0.5)
-    return f"; did you mean “{near[0]}”?" if near else ""

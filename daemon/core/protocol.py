@@ -170,9 +170,12 @@ def after_look(
     return Step.LOSE
 
 
-def may_be_done_anew(last_sent_ago: timedelta) -> bool:
-    """Whether a person may have an unknown one done anew, of which no effect was found: nothing can arrive any more."""
-    return last_sent_ago >= STILL_UNDER_WAY_FOR
+def may_be_done_anew(last_sent_ago: timedelta, *, stored: bool) -> bool:
+    """Whether a person may have an unknown one done anew, of which no effect was found: nothing can arrive any more.
+
+    `stored`: a failure was repeated under its key, so that whatever else was sent under it will do nothing, either.
+    """
+    return stored or last_sent_ago >= STILL_UNDER_WAY_FOR
 
 
 def executable(

@@ -8,6 +8,7 @@ from typing import Any, Final, cast
 from sqlmodel import Session
 
 from daemon.core.approval.principal import OWNER_ID, Principal, Role
+from daemon.core.canonical import Json
 from daemon.desk.credentials import digest, kind_of
 from daemon.store import people, tokens
 from daemon.store.db import Store
@@ -25,20 +26,15 @@ class Unauthorised(Exception):
         self.code = code
 
 
-def principal_of(session: Session, bearer: str, now: datetime) -> Principal:
-    """Made anew from the database each time, so that what was taken away is away. Raises Unauthorised."""
-    return _principal(session, _token(session, bearer))
-
-
 class Authority:
-    """The same for faces, which have no session of their own."""
+    """Asks the database each time, so that what was taken away is away."""
 
     def __init__(self, store: Store, now: Callable[[], datetime]) -> None:
         self._store = store
         self._now = now
 
     def principal(self, bearer: str) -> Principal:
-        """Raises Unauthorised, or StoreError where the database does not answer."""
+        """Who shows this token. Raises Unauthorised, or StoreError where the database does not answer."""
         now = self._now()
         with self._store.reading() as session:
             token = _token(session, bearer)
@@ -48,6 +44,21 @@ class Authority:
             with suppress(StoreError), self._store.transaction() as session:
                 tokens.touch(session, token.id, now)
         return found
+
+
+def authority(who: Principal) -> dict[str, Json]:
+    """What somebody was allowed at this moment, and how they came in: for the journal."""
+    return {
+        "who": who.id,
+        "name": who.name,
+        "role": who.role,
+        "accounts": shown(who.accounts),
+        "limits": [[each.amount_minor, each.currency] for each in who.limits],
+        "way": who.way,
+        "token": who.token_id,
+        "for": who.owner_person,
+        "stepped_up": who.stepped_up,
+    }
 
 
 def _token(session: Session, bearer: str) -> Token:

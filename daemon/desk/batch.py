@@ -12,9 +12,9 @@ ROWS_MAX: Final = 25  # what a person can look through before they click
 # What each verb takes beside the case; of these the first ones have to be there.
 FIELDS: Final[Mapping[str, tuple[frozenset[str], frozenset[str]]]] = {
     "approve": (frozenset({"version", "state_hash"}), frozenset({"note"})),
-    "reject": (frozenset({"version"}), frozenset({"note"})),
-    "request-changes": (frozenset({"version"}), frozenset({"note"})),
-    "withdraw": (frozenset({"version"}), frozenset()),
+    "reject": (frozenset({"version"}), frozenset({"state_hash", "note"})),
+    "request-changes": (frozenset({"version"}), frozenset({"state_hash", "note"})),
+    "withdraw": (frozenset({"version"}), frozenset({"state_hash", "note"})),
     "dismiss": (frozenset({"reason"}), frozenset()),
     "assign": (frozenset({"to"}), frozenset()),
 }
@@ -60,4 +60,6 @@ def _checked(row: Mapping[str, Any]) -> tuple[str, str, Mapping[str, Any]]:
     texts = [value for name, value in given.items() if name != "version"]
     if not isinstance(number, int) or any(not isinstance(each, str | None) for each in texts):
         raise Refusal("bad_details", "version is a number, and everything else a text.")
+    if verb != "approve":
+        given.pop("state_hash", None)  # whoever says no need not have seen the newest
     return verb, case_id, given

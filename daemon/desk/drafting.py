@@ -10,11 +10,11 @@ from sqlalchemy import Row
 from sqlmodel import Session
 
 from accounts.errors import ObservationError
-from accounts.facts import Subject
+from accounts.facts import Address, Subject
 from accounts.registry import Account
 from daemon.actions.shape import Action, Asked, BadDetails, Place, Seen
 from daemon.core.approval import wording
-from daemon.core.approval.editing import Draft, patch
+from daemon.core.approval.editing import Draft
 from daemon.core.approval.matrix import Need, need_of
 from daemon.core.canonical import Json, NotCanonical, canonical, digest
 from daemon.desk.ground import Ground
@@ -64,10 +64,14 @@ def draw(
     *,
     subject: Subject | None = None,
     mapped: bool = True,
+    instead_of: Row[Any] | None = None,
 ) -> Drawn:
-    """Reads the details, and the target live. Raises Refusal."""
+    """Reads the details, and the target live; `instead_of` is the version whose place it is to take. Raises Refusal."""
     place = ground.place(account, subject)
-    chosen = known(ground, action, mapped=mapped)
+    if instead_of is not None and instead_of.action == action:
+        chosen = action_of(ground, instead_of)
+    else:
+        chosen = known(ground, action, mapped=mapped)
     if chosen.caller_only and execution != "caller":
         raise Refusal("bad_details", f"{action} is never done by us: execution is “caller”, or leave it.")
     asked = understood(chosen, details, place)
@@ -81,16 +85,26 @@ def draw(
     return Drawn(chosen, asked, seen, chosen.describe(asked, place), execution)
 
 
-def known(ground: Ground, action: str, *, mapped: bool = True) -> Action:
+def action_of(ground: Ground, row: Row[Any]) -> Action:
+    """The action of a version, which may be one that nobody has mapped."""
+    target = Address(row.target_type, row.target_id)
+    return known(ground, row.action, mapped=row.action in ground.actions, target=target)
+
+
+def known(ground: Ground, action: str, *, mapped: bool = True, target: Address | None = None) -> Action:
     if not mapped:
         try:
-            return cast(Action, Unmapped(action, ground.seal))
+            return cast(Action, Unmapped(action, ground.seal, target))
         except BadDetails as problem:
             raise Refusal("bad_details", str(problem)) from None
     found = ground.actions.get(action)
     if found is None:
         names = ", ".join(sorted(ground.actions))
-        raise Refusal("bad_details", f"There is no action “{action[:60]}”; there are {names}.")
+        raise Refusal(
+            "bad_details",
+            f"There is no action “{action[:60]}”; there are {names}. Any other is its caller's to do: execution is "
+            "“caller”.",
+        )
     return found
 
 
@@ -177,12 +191,6 @@ def draft_of(session: Session, ground: Ground, row: Row[Any]) -> Draft:
     """A stored version as edits are compared. Raises Erased."""
     details = proposals.details_of(session, ground.seal, row)
     return Draft(row.action, details, row.execution, money_of(row))
-
-
-def public_difference(old: Row[Any], new: Row[Any]) -> list[Json]:
-    """What the journal may say of an edit: what is personal shows by its digest alone."""
-    was = {"action": old.action, "details": old.details, "digest": old.details_digest}
-    return patch(was, {"action": new.action, "details": new.details, "digest": new.details_digest})
 
 
 def keep_personal(

@@ -17,9 +17,9 @@ from daemon.core.canonical import Json
 from daemon.core.policy import UnusablePolicy, read_policy, version_of
 from daemon.core.policy_difference import differences
 from daemon.desk import persons
+from daemon.desk.authority import authority
 from daemon.desk.credentials import digest, identifier, make
 from daemon.desk.names import free_name, known_accounts
-from daemon.desk.noting import authority
 from daemon.desk.refusals import Refusal
 from daemon.store import changes, journal, people, policies
 from daemon.store.changes import Change, Decided, Kind

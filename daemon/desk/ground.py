@@ -8,6 +8,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row
 from sqlmodel import Session
+from structlog.contextvars import bind_contextvars
 
 from accounts.callbacks import Allowed
 from accounts.facts import Subject
@@ -23,6 +24,7 @@ from daemon.observe.landscape import Cartographer, Land
 from daemon.settings import Approvals
 from daemon.store import proposals, queue
 from daemon.store.db import Store
+from daemon.store.idling import Acts, why_idle
 from daemon.store.personal import Seal
 
 
@@ -31,6 +33,7 @@ class Ground:
     store: Store
     seal: Seal
     accounts: Mapping[str, Account]  # by slug
+    acts: Mapping[str, Acts]  # by slug: what keeps us from acting there
     approvals: Approvals
     callbacks: Allowed
     timezone: ZoneInfo
@@ -50,6 +53,10 @@ class Ground:
             raise Refusal("unknown_account", f"There is no account “{slug[:60]}”, or not for you.")
         return account
 
+    def why_idle(self, session: Session, account: str) -> str | None:
+        """Why nothing that is approved is done there at the moment, as a sentence; None where it is."""
+        return why_idle(session, self.acts, account)
+
     def land(self, session: Session, account: str) -> Land:
         return self.cartographer.landscape(session).lands[account]
 
@@ -63,6 +70,8 @@ class Ground:
             found = proposals.hold(session, case_id) if held else queue.one(session, case_id)
         if found is None or not who.sees(found.account) or found.account not in self.accounts:
             raise unknown_case()
+        subject = f"{found.subject_kind} {found.subject_id}"
+        bind_contextvars(account=found.account, case=found.id, subject=subject)
         return found
 
 

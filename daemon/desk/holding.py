@@ -31,5 +31,6 @@ def why_not(session: Session, ground: Ground, row: Row[Any], now: datetime) -> s
     approved_at = [vote.decided_at for vote in decisions.votes(session, row.id, row.version)]
     day = limits.day_of(max(approved_at, default=row.created_at), ground.timezone)
     of_account = (f"Account {row.account}", spending.by_account(session, row.account, day, but=row.id))
-    objection = limits.of_day(policy.limits, money_of(row), person=("", {}), account=of_account)
+    daily = decisions.limits_now(session, row, policy)
+    objection = limits.of_day(daily, money_of(row), person=("", {}), account=of_account)
     return None if objection is None else objection.sentence

@@ -13,10 +13,9 @@ from sqlmodel import Session
 
 from daemon.core.approval.principal import OWNER_ID, Principal
 from daemon.core.canonical import Json
-from daemon.desk.authority import both, shown
+from daemon.desk.authority import authority, both, shown
 from daemon.desk.credentials import digest, identifier, kind_of, make
 from daemon.desk.names import free_name, known_accounts
-from daemon.desk.noting import authority
 from daemon.desk.refusals import Refusal
 from daemon.store import journal, people, tokens
 from daemon.store.db import Store

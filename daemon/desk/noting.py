@@ -9,26 +9,12 @@ from accounts.facts import Subject
 from daemon.core.approval import wording
 from daemon.core.approval.principal import Principal
 from daemon.core.canonical import Json
+from daemon.desk.authority import authority
 from daemon.desk.ground import Ground
 from daemon.desk.refusals import Refusal
 from daemon.store import personal
 from daemon.store.journal import Note
 from daemon.store.personal import Piece
-
-
-def authority(who: Principal) -> dict[str, Json]:
-    """What somebody was allowed at this moment, and how they came in."""
-    accounts: Json = None if who.accounts is None else [*sorted(who.accounts)]
-    return {
-        "who": who.id,
-        "role": who.role,
-        "accounts": accounts,
-        "limits": [[each.amount_minor, each.currency] for each in who.limits],
-        "way": who.way,
-        "token": who.token_id,
-        "for": who.owner_person,
-        "stepped_up": who.stepped_up,
-    }
 
 
 def on_case(kind: str, who: Principal, case: Row[Any], **body: Json) -> Note:

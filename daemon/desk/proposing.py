@@ -65,7 +65,7 @@ def propose(
     carried_out = execution or (before.execution if before is not None else "daemon")
     drawn = drafting.draw(
         ground, account, wish.action, wish.details, carried_out, subject=subject_of(case),
-        mapped=before is None or before.action in ground.actions,
+        instead_of=before,
     )  # fmt: skip
     now = ground.now()
     with ground.store.transaction() as session:
@@ -122,7 +122,7 @@ def edited(
     row = version_of(session, case, version)
     note = on_proposal(
         "proposal_edited", who, row, instead_of=before.version, effect=row.effect,
-        details=row.details, details_digest=row.details_digest, difference=drafting.public_difference(before, row),
+        details=row.details, details_digest=row.details_digest, difference=proposals.difference(before, row),
         makers=row.makers, policy=row.policy_version, rule=row.policy_rule, justification=digest,
     )  # fmt: skip
     return Outcome(case.id, before.id, version, "pending"), [note]
@@ -235,6 +235,11 @@ def _meant(
     row = version_of(session, case, version)
     if not _may_edit(who, row):
         raise Refusal("role", f"{who.name} is a program, and edits only what it asked for itself.")
+    if row.asked_as is not None and action != row.action:
+        # Its program only hears “approved”, and would still do what it had asked for.
+        raise Refusal(
+            "bad_details", f"Proposal {row.id} can only be for {row.action}: its program does that itself."
+        )
     if row.version != max(each.version for each in rows if each.id == row.id):
         raise stale_version(session, ground, row)
     if row.state in {"executing", "unknown"} or _told(ground, row):

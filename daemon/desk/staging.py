@@ -37,7 +37,7 @@ from metrics.catalog import approvals
 
 SAME_WITHIN: Final = timedelta(minutes=10)  # a client that lost the answer asks again within moments
 KEY_CHARS_MAX: Final = 255
-EXPIRES_S_MIN: Final = 60  # less than a person needs to read it
+EXPIRES_S_MIN: Final = 1  # as every duration of ours; a program that asks may know of nobody who waits
 EXPIRES_S_MAX: Final = 30 * 86_400  # a month later it is another request
 
 

@@ -6,6 +6,7 @@ from datetime import datetime
 from sqlmodel import Session
 
 from accounts.facts import Subject
+from daemon import witness
 from daemon.core.judge import Verdict, Wanted
 from daemon.core.model import Disagreement, Facts, Kind, LiveProposal
 from daemon.core.rules.approval_request import approval_request
@@ -39,5 +40,7 @@ def judged(
     verdict = Verdict(facts, frozenset({Kind.APPROVAL_REQUEST}), wanted)
     changes = changes_of(session, land, [verdict], policy, now)
     notes = cases.apply(session, land.facts, policy, changes, now)
+    for each in changes:
+        witness.moved(subject, each)
     worklist.mark(session, [subject], now, reading=False)  # after the cases: a look takes them in this order
     return notes

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from daemon.core.approval.principal import OWNER_ID, Principal
 from daemon.core.canonical import Json
-from daemon.desk.noting import authority
+from daemon.desk.authority import authority
 from daemon.desk.refusals import Refusal
 from daemon.store import journal, stops
 from daemon.store.db import Store

@@ -16,16 +16,18 @@ from daemon.desk.refusals import Refusal
 from daemon.desk.standing import judged
 from daemon.desk.telling import tell_caller
 from daemon.desk.voting import require_limits, require_right_to_vote
+from daemon.logs import bound
 from daemon.store import attempts, decisions, journal, proposals, spending
 from metrics.catalog import approvals
+from metrics.exemplars import exemplar
 
 BEING_DONE = frozenset({"executing", "unknown", "succeeded", "failed"})
 
 
-def withdraw(ground: Ground, who: Principal, case_id: str, version: int) -> Outcome:
+def withdraw(ground: Ground, who: Principal, case_id: str, version: int, note: str | None = None) -> Outcome:
     """By whoever asked for it or made it, or an admin; until it is claimed. Raises Refusal."""
     require(who, "withdraw")
-    now = ground.now()
+    note, now = checked("note", note), ground.now()
     with ground.store.transaction() as session:
         spending.alone(session)
         case = ground.case(session, who, case_id)
@@ -46,11 +48,13 @@ def withdraw(ground: Ground, who: Principal, case_id: str, version: int) -> Outc
             reason=f"{who.name} withdrew it.", executable_at=kept,
         ):  # fmt: skip
             raise _lost(session, ground, row)
+        digest = keep(session, ground, subject_of(case), f"note:{row.id}:v{version}:withdrawn:{who.id}", note)
         tell_caller(session, row, now)
-        note = on_proposal("proposal_withdrawn", who, row)
-        journal.append_all(session, [*judged(session, ground, subject_of(case), now), note], now)
+        noted = on_proposal("proposal_withdrawn", who, row, note=digest)
+        journal.append_all(session, [*judged(session, ground, subject_of(case), now), noted], now)
     ground.changes.tell()
-    approvals.labels(case.kind, "withdrawn", "human").inc()
+    asked = exemplar("request_id", bound("request_id"))
+    approvals.labels(case.kind, "withdrawn", "human").inc(exemplar=asked)
     return Outcome(case_id, row.id, version, to(Step.WITHDRAW))
 
 
@@ -105,6 +109,8 @@ def retry(ground: Ground, who: Principal, case_id: str, version: int, note: str 
         need = decisions.need_now(session, row, policy)
         require_right_to_vote(session, who, row, need)
         require_limits(session, ground, who, row, now)
+        if ground.account(who, row.account).mode == "observe":
+            raise Refusal("mode", f"Account {row.account} only observes: nothing is tried there.")
         if row.state in {"approved", "executing"} and row.epoch > 1:
             return Outcome(case.id, row.id, version, row.state, row.executable_at, changed=False)
         if row.state not in since(Step.RETRY):

@@ -1,6 +1,7 @@
 """An action of a caller's own that we do not know: people may decide on it, and nobody can verify that it was done.
 
-Nothing is known of what its details mean, so all of them are taken for personal.
+Nothing is known of what its details mean, so all of them are taken for personal. What it is done to is not known
+either: its target is the request itself, as it was asked for at first, however it is edited.
 """
 
 import json
@@ -24,16 +25,20 @@ class Unmapped:
     verifiable = False
     caller_only = True
 
-    def __init__(self, name: str, seal: Seal) -> None:
+    def __init__(self, name: str, seal: Seal, target: Address | None = None) -> None:
+        """`target` is what an earlier version of the same request has."""
         if not 0 < len(name) <= NAME_CHARS_MAX or not name.isprintable():
             raise BadDetails(f"action: a name of 1 to {NAME_CHARS_MAX} letters is expected.")
         self.name = name
         self._seal = seal
+        self._target = target
 
     def read(self, details: Mapping[str, Json], place: Place) -> Asked:
+        return Asked({}, self._target or self._fingerprint(details), personal=dict(details))
+
+    def _fingerprint(self, details: Mapping[str, Json]) -> Address:
         text = json.dumps([self.name, details], sort_keys=True)
-        one = self._seal.fingerprint(text.encode())[:DIGITS]
-        return Asked({}, Address(TARGET, one), personal=dict(details))
+        return Address(TARGET, self._seal.fingerprint(text.encode())[:DIGITS])
 
     def see(self, hands: Hands, asked: Asked) -> Seen:
         return Seen(asked.target, {"request": asked.target.id})

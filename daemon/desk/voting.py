@@ -22,20 +22,23 @@ from daemon.core.approval.separation import Apart, apart
 from daemon.core.canonical import Json, digest
 from daemon.core.protocol import OVER, Step, since, to
 from daemon.desk import drafting
+from daemon.desk.authority import authority
 from daemon.desk.deciding import difference, over, require_pending, version_of
 from daemon.desk.drafting import Drawn
 from daemon.desk.ground import Ground, require, subject_of
-from daemon.desk.noting import authority, checked, keep, on_proposal
+from daemon.desk.noting import checked, keep, on_proposal
 from daemon.desk.outcome import Outcome
 from daemon.desk.proposing import edited
 from daemon.desk.refusals import Refusal, refused
 from daemon.desk.standing import judged
 from daemon.desk.telling import tell_caller
+from daemon.logs import bound
 from daemon.store import decisions, journal, people, proposals, spending
 from daemon.store.decisions import Verdict, money_of
 from daemon.store.journal import Note
 from daemon.store.proposals import Erased
 from metrics.catalog import approval_wait, approvals
+from metrics.exemplars import exemplar
 
 DECIDED = {"reject": "rejected", "request_changes": "changes_requested"}
 
@@ -159,7 +162,7 @@ def _require_open(
 def _fresh(ground: Ground, who: Principal, case: Row[Any], row: Row[Any], ballot: Ballot) -> Fresh:
     account = ground.account(who, row.account)
     place = ground.place(account, subject_of(case))
-    action = drafting.known(ground, row.action, mapped=row.action in ground.actions)
+    action = drafting.action_of(ground, row)
     try:
         with ground.store.reading() as session:
             details = proposals.details_of(session, ground.seal, row)
@@ -180,7 +183,7 @@ def _fresh(ground: Ground, who: Principal, case: Row[Any], row: Row[Any], ballot
         return Fresh(seen)
     return Fresh(seen, drafting.draw(
         ground, account, row.action, ballot.details, row.execution, subject=subject_of(case),
-        mapped=row.action in ground.actions,
+        instead_of=row,
     ))  # fmt: skip
 
 
@@ -223,8 +226,8 @@ def _approve(
             expires_at=executable_at + timedelta(seconds=row.expires_in_s),
         )  # fmt: skip
         notes.append(on_proposal(
-            "proposal_approved", who, row, effect=row.effect, details=row.details, by=list(quorum.voters),
-            details_digest=row.details_digest, **said, difference=_since_the_first(session, row),
+            "proposal_approved", who, row, effect=row.effect, by=list(quorum.voters), **_draft_and_final(session, row),
+            details_digest=row.details_digest, **said,
         ))  # fmt: skip
     opened = judged(session, ground, subject_of(case), now)
     journal.append_all(session, [*opened, *notes], now)
@@ -269,7 +272,7 @@ def require_limits(session: Session, ground: Ground, who: Principal, row: Row[An
     assert who.person is not None, "a program has no vote"
     day = limits.day_of(now, ground.timezone)
     objection = limits.of_vote(who, money) or limits.of_day(
-        ground.policy_of(row.account).limits,
+        decisions.limits_now(session, row, ground.policy_of(row.account)),
         money,
         person=(who.name, spending.by_person(session, who.person, day, but=row.id)),
         account=(f"Account {row.account}", spending.by_account(session, row.account, day, but=row.id)),
@@ -308,7 +311,7 @@ def _voted(
 def _same_details(ground: Ground, case: Row[Any], row: Row[Any], details: Mapping[str, Json]) -> bool:
     place = ground.place(ground.accounts[row.account], subject_of(case))
     try:
-        asked = drafting.understood(drafting.known(ground, row.action), details, place)
+        asked = drafting.understood(drafting.action_of(ground, row), details, place)
     except Refusal:
         return False
     whole = {**asked.details, **asked.personal}
@@ -355,12 +358,13 @@ def _move(session: Session, ground: Ground, row: Row[Any], step: Step, now: date
     tell_caller(session, row, now)
 
 
-def _since_the_first(session: Session, row: Row[Any]) -> list[Json]:
-    """What was changed between what was asked for and what is approved; what is personal shows by its digest."""
-    first = proposals.versions(session, row.id)[0]
-    return drafting.public_difference(first, row)
+def _draft_and_final(session: Session, row: Row[Any]) -> dict[str, Json]:
+    """What was asked for, what is approved, and the difference; what is personal shows by its digest."""
+    first, *_ = proposals.versions(session, row.id)
+    return {"draft": first.details, "details": row.details, "difference": proposals.difference(first, row)}
 
 
 def _count(case: Row[Any], row: Row[Any], decision: str, now: datetime) -> None:
-    approvals.labels(case.kind, decision, "human").inc()
-    approval_wait.observe(max((now - row.created_at).total_seconds(), 0))
+    asked = exemplar("request_id", bound("request_id"))
+    approvals.labels(case.kind, decision, "human").inc(exemplar=asked)
+    approval_wait.observe(max((now - row.created_at).total_seconds(), 0), asked)

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import structlog
 from structlog.contextvars import bound_contextvars
 
+from accounts.errors import Explained
 from metrics.catalog import engine_runs
 
 log = structlog.get_logger(__name__)
@@ -98,6 +99,9 @@ class Runner:
                 with bound_contextvars(run=kind, key=key):
                     self._kinds[kind].run(key)
                 outcome = "ended"
+            except Explained as trouble:
+                # A database that is away says so every second: a sentence, and not each time, is all there is to say.
+                log.warning("run_not_done", kind=kind, key=key, because=str(trouble))
             except Exception:
                 # Whatever it is, it is this run's affair alone: its rows are due again, and the others go on.
                 log.exception("run_crashed", kind=kind, key=key)

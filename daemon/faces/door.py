@@ -22,6 +22,7 @@ log = structlog.get_logger(__name__)
 BODY_BYTES_MAX: Final = 1024 * 1024  # evidence for a dispute has at most 150,000 characters
 BODY_S: Final = 20  # for the rest of a body that has begun
 READING: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+SENDING: Final = frozenset({"POST", "PUT", "PATCH"})  # the methods that come with a body
 ANONYMOUS_PER_S: Final = (
     5.0  # sign-ins and wrong tokens from one address; nobody guesses 256 bits, but it costs us
 )
@@ -96,7 +97,7 @@ class Door:
         headers = dict(scope["headers"])
         if "\0" in scope["path"] or b"%00" in scope["query_string"]:
             raise self._turned(400, "bad_text", "An address has no NUL in it.")
-        if scope["method"] not in READING:
+        if scope["method"] in SENDING:
             self._look_at_headers(headers)
         if (scope["method"], scope["path"]) in self._open:
             if scope["method"] not in READING:

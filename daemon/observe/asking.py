@@ -1,7 +1,8 @@
 """Asking Stripe for objects by their address, and for what changed along with them that no event tells of.
 
-Of an invoice that failed or was paid, the payments change too; of a refund, its charge. Such companions are read
-only where the object did change, so that a storm of events about an unchanged object costs one read.
+Of an invoice that failed or was paid, the payments change too; of a refund, its charge; of a charge of which more
+was given back, its refunds. Such companions are read only where the object did change, so that a storm of events
+about an unchanged object costs one read.
 """
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -102,7 +103,8 @@ def ask(
         before = len(answers.found)
         _ask_all(reader, wanted, answers)
         fresh = answers.found[before:]
-        further = [*_companions_of(fresh, known), *_unknown_parents(fresh, known)]
+        refunded = {one.charge for kind, one in answers.found if kind == "refund"}
+        further = [*_companions_of(fresh, known, refunded), *_unknown_parents(fresh, known)]
         wanted = [each for each in dict.fromkeys(further) if each not in asked]
     return answers
 
@@ -189,9 +191,11 @@ def _is_over(problem: ObservationError) -> bool:
     return isinstance(problem, (Unreachable, *KEY_TROUBLE))
 
 
-def _companions_of(fresh: Fresh, known: Known) -> Iterable[Wish]:
+def _companions_of(fresh: Fresh, known: Known, refunded: Collection[str | None]) -> Iterable[Wish]:
     stored = known([Address(kind, one.id) for kind, one in fresh])
     for kind, one in fresh:
+        if kind == "charge" and one.id in refunded:
+            continue  # the refund is why we looked at its charge
         yield from _companions(kind, one, stored.get(Address(kind, one.id)))
 
 
@@ -221,6 +225,9 @@ def _companions(type: str, one: Any, before: Stored | None) -> Iterable[Wish]:
         case "payment_intent":
             if one.latest_charge is not None:
                 yield Address("charge", one.latest_charge)
+        case "charge":
+            if one.amount_refunded and _differ(old, one, "amount_refunded"):
+                yield Listing("refunds", "charge", one.id)
         case "refund" | "dispute":
             if one.charge is not None and _differ(old, one, "status"):
                 yield Address("charge", one.charge)

@@ -3,10 +3,12 @@
 from accounts.errors import BudgetSpent, Forbidden, Malformed, ObservationError, RateLimited, Unreachable
 from daemon.core.model import System
 from metrics.catalog import enrichment_failures
+from metrics.exemplars import exemplar
 
 
 def count_failure(system: System, problem: ObservationError) -> None:
-    enrichment_failures.labels(system.value, word_for(problem)).inc()
+    asked = exemplar("request_id", problem.request_id)
+    enrichment_failures.labels(system.value, word_for(problem)).inc(exemplar=asked)
 
 
 def word_for(problem: ObservationError) -> str:

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from sqlmodel import Session
 
-from accounts.facts import Subject
+from accounts.facts import Entitlement, Subject
 from accounts.stripe.decoding import restored
 from accounts.stripe.resources import BY_TYPE
 from daemon.core.model import GONE, LIVE, AccountHealth, Facts, Filed, Neighbour, Source
@@ -100,7 +100,7 @@ def gather(
 
 
 class _Said:
-    """What every system says of one subject."""
+    """What every system says of one subject: gone through once, since a walk does this for everybody."""
 
     def __init__(
         self,
@@ -110,78 +110,80 @@ class _Said:
         filed: Sequence[StoredRecord],
         given: Sequence[StoredEntitlement],
     ) -> None:
-        self.land = land
-        self.subject = subject
-        self.is_customer = subject.kind == CUSTOMER
-        self.own = [each for each in own if each.class_name in SOURCE_OF_TYPE]
-        self.filed = [each for each in filed if self._is_read(each)] if self.is_customer else []
-        self.given = [each for each in given if self._is_ours(each)] if self.is_customer else []
+        self._land = land
+        self._objects: dict[str, list[Any]] = {}
+        self._customer_deleted = False
+        self._records: list[Filed] = []
+        self._entitlements: list[Entitlement] = []
+        self._oldest: dict[Source, datetime] = {}
+        self._changed: dict[tuple[Source, str], datetime] = {}
+        self._reached: dict[tuple[Source, str, str], datetime] = {}
+        self._read: set[Source] = set()
+        for each in own:
+            if each.class_name in SOURCE_OF_TYPE:
+                self._add(each)
+        if subject.kind == CUSTOMER:
+            for record in filed:
+                if self._is_read(record) and self._note(Source.CRM, record.record.key, record):
+                    self._records.append(Filed(record.source, record.record))
+            for one in given:
+                if self._is_ours(one) and self._note(Source.ENTITLEMENTS, one.entitlement.key, one):
+                    self._entitlements.append(one.entitlement)
 
     def fields(self) -> dict[str, Any]:
-        objects: dict[str, list[Any]] = {}
-        reached: dict[tuple[Source, str, str], datetime] = {}
-        customer, customer_deleted = None, False
-        for each in self.own:
-            name = each.class_name
-            if name == CUSTOMER:
-                customer_deleted = each.deleted
-                customer = None if each.deleted else _restored(each)
-            elif name in FIELD_OF and not each.deleted:
-                objects.setdefault(FIELD_OF[name], []).append(_restored(each))
-            for state, at in each.reached.items():
-                reached[SOURCE_OF_TYPE[name], each.snapshot.id, state] = at
-        for found in objects.values():
-            found.sort(key=BY_AGE)
+        for found in self._objects.values():
+            if len(found) > 1:
+                found.sort(key=BY_AGE)
+        (customer,) = self._objects.pop(CUSTOMER, (None,))
         return {
             "customer": customer,
-            "customer_deleted": customer_deleted,
-            "records": tuple([Filed(each.source, each.record) for each in self.filed if not each.deleted]),
-            "entitlements": tuple([each.entitlement for each in self.given if not each.deleted]),
-            "read_at": self._read_at(),
-            "changed": self._changed(),
-            "reached": reached,
-            **{name: tuple(found) for name, found in objects.items()},
+            "customer_deleted": self._customer_deleted,
+            "records": tuple(self._records),
+            "entitlements": tuple(self._entitlements),
+            "read_at": {**self._land.passed_at, **self._oldest},
+            "changed": self._changed,
+            "reached": self._reached,
+            **{FIELD_OF[type]: tuple(found) for type, found in self._objects.items()},
         }
 
     def unread(self) -> frozenset[Source]:
         """What was never read completely, and what another system does not tell at present."""
-        if not self.land.never_read and not self.land.failing:
+        if not self._land.never_read and not self._land.failing:
             return NOTHING
-        read = {SOURCE_OF_TYPE[each.class_name] for each in self.own} & ONE_BY_ONE
-        return (self.land.never_read - read) | (SILENT_WHILE_FAILING & self.land.failing.keys())
+        read = self._read & ONE_BY_ONE
+        return (self._land.never_read - read) | (SILENT_WHILE_FAILING & self._land.failing.keys())
 
-    def _read_at(self) -> dict[Source, datetime]:
-        reads = [(SOURCE_OF_TYPE[each.class_name], each.observed_at) for each in self.own if not each.deleted]
-        reads += [(Source.CRM, each.observed_at) for each in self.filed if not each.deleted]
-        reads += [(Source.ENTITLEMENTS, each.observed_at) for each in self.given if not each.deleted]
-        oldest = dict[Source, datetime]()
-        for source, at in reads:
-            if source not in oldest or at < oldest[source]:
-                oldest[source] = at
-        return {**self.land.passed_at, **oldest}
+    def _add(self, each: Stored) -> None:
+        type, id_ = each.class_name, each.snapshot.id
+        source = SOURCE_OF_TYPE[type]
+        self._read.add(source)
+        there = self._note(source, id_, each)
+        if type == CUSTOMER:
+            self._customer_deleted = each.deleted
+        if there and (type == CUSTOMER or type in FIELD_OF):
+            self._objects.setdefault(type, []).append(_restored(each))
+        for state, at in each.reached.items():
+            self._reached[source, id_, state] = at
 
-    def _changed(self) -> dict[tuple[Source, str], datetime]:
-        newest = dict[tuple[Source, str], datetime]()
-        for source, name, at, deleted in self._changes():
-            key = (source, GONE if deleted else name)
-            if at is not None and (key not in newest or at > newest[key]):
-                newest[key] = at
-        return newest
-
-    def _changes(self) -> Iterable[tuple[Source, str, datetime | None, bool]]:
-        for each in self.own:
-            yield SOURCE_OF_TYPE[each.class_name], each.snapshot.id, each.changed_at, each.deleted
-        for record in self.filed:
-            yield Source.CRM, record.record.key, record.changed_at, record.deleted
-        for one in self.given:
-            yield Source.ENTITLEMENTS, one.entitlement.key, one.changed_at, one.deleted
+    def _note(self, source: Source, key: str, row: Stored | StoredRecord | StoredEntitlement) -> bool:
+        """Notes when it was read and when it last changed; whether it is still there."""
+        oldest, changed = self._oldest, self._changed
+        if not row.deleted and (source not in oldest or row.observed_at < oldest[source]):
+            oldest[source] = row.observed_at
+        if row.changed_at is not None:
+            named = (source, GONE if row.deleted else key)
+            if named not in changed or row.changed_at > changed[named]:
+                changed[named] = row.changed_at
+        return not row.deleted
 
     def _is_read(self, each: StoredRecord) -> bool:
         """Whether it is of a CRM that an account of this mode has now."""
-        return any(one.crm is not None and one.crm.source == each.source for one in self.land.estate.accounts)
+        return any(
+            one.crm is not None and one.crm.source == each.source for one in self._land.estate.accounts
+        )
 
     def _is_ours(self, each: StoredEntitlement) -> bool:
-        own = self.land.facts
+        own = self._land.facts
         if own.entitlements is None or each.source != own.entitlements.source:
             return False
         return each.entitlement.stripe_account in (None, own.stripe_account)

@@ -227,7 +227,7 @@ class Poll:
         born = _moment(position.born)
         new = hearing.found_without(session, account, USED, born, since, until) if until > since else ()
         if new:
-            gap_events_found.inc(len(new))
+            gap_events_found.inc(len(new), exemplar("event_id", new[-1]))
             log.warning("events_missed", account=account, events=len(new))
         missed = hearing.missed(session, account, USED, born, now)
         if missed != position.missed:

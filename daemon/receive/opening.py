@@ -14,6 +14,7 @@ from daemon.receive.doors import Door, Foreign
 from daemon.receive.refusals import Refused
 from daemon.store.inbox import Received
 from metrics.catalog import events_unused
+from metrics.exemplars import exemplar
 
 USED = frozenset(event.name for event in EVENTS)
 
@@ -52,8 +53,11 @@ def opened(letter: Letter, now: datetime) -> Received:
 
 def _count_unused(event: Received, foreign: Foreign | None) -> None:
     if foreign is not None:
-        events_unused.labels(foreign.value).inc()
+        reason = foreign.value
     elif not event.object_id:
-        events_unused.labels("no_object").inc()
+        reason = "no_object"
     elif event.type.removeprefix("v1.") not in USED:
-        events_unused.labels("unknown_type").inc()
+        reason = "unknown_type"
+    else:
+        return
+    events_unused.labels(reason).inc(exemplar=exemplar("event_id", event.event_id))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from accounts.stripe.signatures import TOLERANCE_S, Verdict
 from daemon.asgi import Answer, problem
 from metrics.catalog import webhook_rejected
+from metrics.exemplars import exemplar
 
 BODY_BYTES_MAX = 1024 * 1024  # Stripe publishes no limit; its largest events are a tenth of this
 
@@ -17,9 +18,9 @@ class Refusal:
     reason: str  # the metrics' label
     answer: Answer
 
-    def counted(self) -> Answer:
-        """What to answer, once it is counted."""
-        webhook_rejected.labels(self.reason).inc()
+    def counted(self, event_id: str | None = None) -> Answer:
+        """What to answer, once it is counted; the id only of an event whose signature was right."""
+        webhook_rejected.labels(self.reason).inc(exemplar=exemplar("event_id", event_id))
         return self.answer
 
 
@@ -73,8 +74,3 @@ BAD_SIGNATURE = {
         Verdict.NO_SECRET: "No webhook secret is configured here, or none can be read, so nothing is accepted.",
     }.items()
 }  # fmt: skip
-
-ALL = (
-    UNKNOWN_ACCOUNT, WRONG_METHOD, TOO_LARGE, TOO_SLOW, ENCODED, NOT_UTF8, NOT_AN_EVENT, BUSY, NOT_STORED,
-    *BAD_SIGNATURE.values(),
-)  # fmt: skip

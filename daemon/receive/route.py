@@ -29,6 +29,7 @@ BODY_S = 20  # for the rest of a body that has begun; Stripe gives up on an answ
 HELD_BYTES_MAX = (
     64 * 1024 * 1024
 )  # of bodies that arrive or wait; two seconds of work, and then it says: come again
+LET_BY_BYTES_MAX = 16 * BODY_BYTES_MAX  # of a body that is too large, so that its sender is told
 WAKE_PAUSE_S = 0.01  # in a storm each commit would wake the same accounts again, hundreds of times a second
 
 Future = asyncio.Future[Answer]
@@ -98,6 +99,7 @@ class Receiver:
         if headers.get(b"content-encoding", b"identity") != b"identity":
             raise Refused(refusals.ENCODED)
         if int(headers.get(b"content-length", b"0")) > BODY_BYTES_MAX:
+            await _heard_out(receive)
             raise Refused(refusals.TOO_LARGE)
         message = await receive()
         whole = message["type"] == "http.request" and not message["more_body"]
@@ -160,3 +162,15 @@ class Receiver:
                     # The mark stands in the database, and the next scan finds it; the others are woken all the same.
                     log.exception("wake_failed", account=account)
             time.sleep(WAKE_PAUSE_S)
+
+
+async def _heard_out(receive: Receive) -> None:
+    """Lets what nobody will read go by, for a while: who is closed upon while still sending hears no answer."""
+    let_by = 0
+    with suppress(TimeoutError):
+        async with asyncio.timeout(BODY_S):
+            while let_by < LET_BY_BYTES_MAX:
+                message = await receive()
+                if message["type"] == "http.disconnect" or not message["more_body"]:
+                    return
+                let_by += len(message["body"])

@@ -95,7 +95,8 @@ class Writer(Generic[Ticket]):
         for event, new in zip(events, fates, strict=True):
             if new and event.account not in marked and any(intake.marks_of(event)):
                 marked.add(event.account)
-        answers += [(ticket, _answer(new)) for ticket, new in zip(tickets, fates, strict=True)]
+        stored = zip(tickets, events, fates, strict=True)
+        answers += [(ticket, _answer(event, new)) for ticket, event, new in stored]
         self._tell(Told(answers, frozenset(marked)))
         _count(events, fates)
 
@@ -132,9 +133,9 @@ def _opened(letter: Letter, now: datetime) -> Received | Refusal:
         return refusals.NOT_STORED
 
 
-def _answer(new: bool | None) -> Answer:
+def _answer(event: Received, new: bool | None) -> Answer:
     if new is None:
-        return refusals.NOT_STORED.counted()
+        return refusals.NOT_STORED.counted(event.event_id)
     return NEW if new else KNOWN
 
 
@@ -143,4 +144,6 @@ def _count(events: Sequence[Received], fates: Sequence[bool | None]) -> None:
     newest = {class_of(event.type): event.event_id for event, _ in stored}
     for event_class, count in Counter(class_of(event.type) for event, _ in stored).items():
         RECEIVED[event_class].inc(count, exemplar("event_id", newest[event_class]))
-    DUPLICATE.inc(sum(not new for _, new in stored))
+    known = [event.event_id for event, new in stored if not new]
+    if known:
+        DUPLICATE.inc(len(known), exemplar("event_id", known[-1]))

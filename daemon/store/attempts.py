@@ -2,6 +2,7 @@
 
     claim       ours alone, where nothing else is unfinished on the same object
     take_over   an unfinished one whose lease or pause is over becomes ours
+    inherit     the leases of processes that are gone are over
     move        by a step of the protocol; whoever lost the claim moves nothing
     absent      whether it was verified that an unknown one did nothing, so that a person may have it done anew
     give_up     what such a person's retry does to it
@@ -87,6 +88,15 @@ def take_over(session: Session, id_: str, *, token: str, now: datetime, until: d
     """This unfinished attempt is ours until then; None where somebody has it, or it is over."""
     query = update(ATTEMPTS).where(ATTEMPTS.c.id == id_, *_left(now))
     return session.execute(query.values(claim=token, claimed_until=until).returning(ATTEMPTS)).first()
+
+
+def inherit(session: Session, now: datetime) -> None:
+    """What others had claimed is anybody's; to be called by whoever works on this database alone, before it acts.
+
+    Should another process be there all the same, its token is old from then on, and what it sends bears the same key.
+    """
+    left = update(ATTEMPTS).where(ATTEMPTS.c.state.in_(("claimed", "sent")), ATTEMPTS.c.claimed_until > now)
+    session.execute(left.values(claimed_until=ATTEMPTS.c.claimed_at))
 
 
 def one(session: Session, id_: str) -> Row[Any] | None:

@@ -4,6 +4,7 @@ SQLAlchemy's own way costs several times what the rows cost to read from Stripe 
 databases is how rows are handed over; which rows, and what happens to those that are there already, is the same.
 """
 
+import sqlite3
 from collections.abc import Callable, Mapping, Sequence
 from functools import cache
 from operator import itemgetter
@@ -11,6 +12,7 @@ from typing import Any
 
 import msgspec
 from sqlalchemy import BigInteger, Boolean, Column, LargeBinary, Table, text
+from sqlalchemy.engine.interfaces import DBAPICursor
 from sqlmodel import Session
 
 from daemon.core.canonical import canonical
@@ -20,10 +22,11 @@ from daemon.store.tables.base import Document, Instant, microseconds
 Given = Mapping[str, Any]
 
 
-def insert_new(session: Session, table: Table, rows: Sequence[Given]) -> set[str]:
+def insert_new(session: Session, table: Table, rows: Sequence[Given], *, looked: bool) -> set[str]:
     """Inserts the rows whose keys are not there yet; the last part of the key of those that were not.
 
-    On SQLite the caller has looked, in this transaction, that none is there: nobody else writes meanwhile.
+    SQLite does not say which those are. If the caller has `looked`, in this transaction, all are: nobody else writes
+    meanwhile. If not, and one is there, none is inserted.
     """
     if not rows:
         return set()
@@ -33,13 +36,28 @@ def insert_new(session: Session, table: Table, rows: Sequence[Given]) -> set[str
     cursor = session.connection().connection.cursor()
     try:
         if not is_postgres(session):
-            cursor.executemany(_on_sqlite(table, names), values)
-            return {str(row[identity]) for row in rows}
+            all_new = _insert_all(cursor, _on_sqlite(table, names), values, looked)
+            return {str(row[identity]) for row in rows} if all_new else set()
         given = [dict(zip(names, row, strict=True)) for row in values]
         cursor.execute(_on_postgres(table, names), (msgspec.json.encode(given, enc_hook=str).decode(),))
         return {str(id_) for (id_,) in cursor.fetchall()}
     finally:
         cursor.close()
+
+
+def _insert_all(cursor: DBAPICursor, insert: str, values: Sequence[Sequence[Any]], looked: bool) -> bool:
+    """Inserts all of these, or none if one of them turns out to be there; whether it did."""
+    cursor.execute("SAVEPOINT page")
+    try:
+        cursor.executemany(insert, values)
+    except sqlite3.IntegrityError:
+        cursor.execute("ROLLBACK TO page")
+        if looked:
+            raise
+        return False
+    finally:
+        cursor.execute("RELEASE page")
+    return True
 
 
 def take_stock(session: Session, table: Table) -> None:

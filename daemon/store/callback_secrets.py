@@ -4,7 +4,6 @@ A rotation raises the token's epoch. For a day both the new and the old secret s
 be told.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
@@ -22,30 +21,21 @@ BOTH_FOR: Final = timedelta(hours=24)
 FIRST_EPOCH: Final = 1
 
 
-@dataclass(frozen=True, slots=True)
-class Secrets:
-    """Of one token, the newest first."""
-
-    token_id: str
-    token_name: str
-    holding: tuple[Secret, ...]
-
-
 def secret_of(secret_key: bytes, token_id: str, epoch: int = FIRST_EPOCH) -> Secret:
     """What a token's callbacks are signed with in this epoch."""
     return spelled(derived(secret_key, f"callbacks {token_id} {epoch}"))
 
 
-def holding(session: Session, secret_key: bytes, token_id: str, now: datetime) -> Secrets | None:
-    """The secrets that sign now; None where there is no such token."""
+def holding(session: Session, secret_key: bytes, token_id: str, now: datetime) -> tuple[Secret, ...]:
+    """What signs a token's callbacks now, the newest first; nothing where there is no such token."""
     row = session.execute(select(TOKENS).where(TOKENS.c.id == token_id)).first()
     if row is None:
-        return None
+        return ()
     rotated = row.callback_rotated_at
     epochs = [row.callback_epoch]
     if rotated is not None and now - rotated < BOTH_FOR:
         epochs.append(row.callback_epoch - 1)
-    return Secrets(row.id, row.name, tuple(secret_of(secret_key, row.id, epoch) for epoch in epochs))
+    return tuple(secret_of(secret_key, row.id, epoch) for epoch in epochs)
 
 
 def named(session: Session, name: str) -> str | None:

@@ -50,7 +50,7 @@ ID_DIGITS = 24  # of the fingerprint; 96 bits do not meet by chance
 UNFINISHED = ("claimed", "sent", "unknown")
 
 # A refresh in which only the wording changed is no event in the life of a case.
-_NOTED = {
+NOTED = {
     Verb.OPEN: "case_opened",
     Verb.REOPEN: "case_reopened",
     Verb.REFRESH: "case_changed",
@@ -121,6 +121,8 @@ def apply(
 def _given_up(session: Session, resolved: Sequence[Change], now: datetime) -> list[Note]:
     """What was proposed on cases that are resolved now is not done, unless that has begun: then they do not resolve."""
     reasons = {each.standing.id: each.reason for each in resolved if each.standing is not None}
+    if not reasons:  # as with most
+        return []
     notes = []
     for row in proposals.make_moot(session, reasons, "The case has been resolved.", now):
         reason = reasons[row.case_id]
@@ -328,4 +330,4 @@ def _note(account: AccountFacts, policy: Policy, change: Change) -> Note:
     if change.substate is not None:
         body["substate"] = change.substate.value
     subject = ("case", str(body["case"]))
-    return Note(_NOTED[change.verb], BY_LOOK, body, account=account.slug, subject=subject)
+    return Note(NOTED[change.verb], BY_LOOK, body, account=account.slug, subject=subject)

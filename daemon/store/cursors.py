@@ -1,11 +1,13 @@
 """Cursors: how far a poll, a sweep or a delivery has come, moved in the transaction of what it brought."""
 
 from datetime import datetime
+from functools import cache
 
-from sqlalchemy import ColumnElement, delete, select
+from sqlalchemy import ColumnElement, Insert, delete, select
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlmodel import Session
 
-from daemon.store.statements import insert_into
+from daemon.store.statements import is_postgres
 from daemon.store.tables import table
 
 CURSORS = table("cursors")
@@ -38,11 +40,8 @@ def named(session: Session, account: str, beginning: str) -> dict[str, str]:
 
 
 def move(session: Session, account: str, name: str, to: str, now: datetime) -> None:
-    moved = {"position": to, "moved_at": now}
-    insert = insert_into(session, CURSORS).values(account=account, name=name, **moved)
-    session.execute(
-        insert.on_conflict_do_update(index_elements=list(CURSORS.primary_key.columns), set_=moved)
-    )
+    moved = {"account": account, "name": name, "position": to, "moved_at": now}
+    session.execute(_move(is_postgres(session)), moved)
 
 
 def forget(session: Session, account: str, name: str) -> None:
@@ -52,6 +51,15 @@ def forget(session: Session, account: str, name: str) -> None:
 
 def forget_all(session: Session, account: str, beginning: str) -> None:
     session.execute(delete(CURSORS).where(*_beginning(account, beginning)))
+
+
+@cache
+def _move(on_postgres: bool) -> Insert:
+    # Made once: every page of a sweep moves a cursor, and making the statement costs more than executing it.
+    insert = (postgresql if on_postgres else sqlite).insert(CURSORS)
+    new = {"position": insert.excluded.position, "moved_at": insert.excluded.moved_at}
+    move: Insert = insert.on_conflict_do_update(index_elements=list(CURSORS.primary_key.columns), set_=new)
+    return move
 
 
 def _beginning(account: str, beginning: str) -> tuple[ColumnElement[bool], ...]:

@@ -49,6 +49,13 @@ class Store:
         self._writer: int | None = None
         self._naming = threading.Lock()
         self._held: frozenset[str] = frozenset()
+        self._file = place.file()
+
+    def moved(self) -> str | None:
+        """A sentence if our file is not where it was: what is open goes on working, on what nobody will find."""
+        if self.place.file() == self._file:
+            return None
+        return f"{self.place} was moved away or replaced. Put it back and restart; until then nothing may be relied on."
 
     def transaction(self, *, bulk: bool = False) -> AbstractContextManager[Session]:
         """Everything in the block is committed at its end, or nothing is."""

@@ -17,7 +17,7 @@ from accounts.money import Money
 from daemon.core.approval import limits
 from daemon.core.approval.matrix import AUTOMATIC, Need, auto_line, need_of, stricter
 from daemon.core.canonical import Json
-from daemon.core.model import Policy
+from daemon.core.model import Limits, Policy
 from daemon.core.policy import read_policy
 from daemon.store import people
 from daemon.store.tables import table
@@ -96,10 +96,18 @@ def need_now(session: Session, row: Row[Any], policy: Policy) -> Need:
     now = need_of(policy, row.action, row.account, money)
     if row.policy_version == policy.version or row.approvals_needed == AUTOMATIC:
         return now
-    text = session.scalar(select(POLICIES.c.text).where(POLICIES.c.hash == row.policy_version))
+    text = _text_of(session, row)
     if text is None:
         return stricter(Need(row.approvals_needed, now.roles, row.policy_rule), now)
     return stricter(need_of(_read(text), row.action, row.account, money), now)
+
+
+def limits_now(session: Session, row: Row[Any], policy: Policy) -> Limits:
+    """The daily limits that hold for this version: in each currency the lower of then and now."""
+    text = None if row.policy_version == policy.version else _text_of(session, row)
+    if text is None:
+        return policy.limits
+    return limits.stricter(_read(text).for_account(row.account).limits, policy.limits)
 
 
 def quorum(session: Session, row: Row[Any], policy: Policy) -> Quorum:
@@ -132,6 +140,12 @@ def two_admins_agreed(session: Session, policy: Policy) -> bool:
         POLICIES.c.hash == policy.version, POLICIES.c.active.is_(True), POLICIES.c.confirmed_by.is_not(None)
     )
     return session.scalar(confirmed.limit(1)) is not None
+
+
+def _text_of(session: Session, row: Row[Any]) -> str | None:
+    """The policy under which this version was proposed."""
+    found = session.scalar(select(POLICIES.c.text).where(POLICIES.c.hash == row.policy_version).limit(1))
+    return None if found is None else str(found)
 
 
 def _automatic(session: Session, row: Row[Any], policy: Policy) -> Quorum:

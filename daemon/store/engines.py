@@ -19,6 +19,7 @@ WAIT_S = 10  # for another writer; our transactions take milliseconds, so longer
 CONNECT_TIMEOUT_S = 10
 CONNECTIONS = 16  # kept open
 CONNECTIONS_MORE = 112  # opened under load; together 128, the most threads that were measured to pay
+WAL_PAGES = 4_000  # until the log is moved into the file, which waits for the disk; SQLite's own are 1,000
 WAL_BYTES_MAX = 64 * 2**20  # a long read lets the log grow; it is cut back to this afterwards
 CACHE_KIB = 16 * 1024
 IDLE_IN_TRANSACTION_S = 60  # a frozen process must not hold row locks for ever
@@ -61,6 +62,7 @@ def _sqlite(place: Place, path: Path, role: Role) -> Engine:
         f"cache_size = -{CACHE_KIB}",
         "foreign_keys = ON",
         f"journal_size_limit = {WAL_BYTES_MAX}",
+        f"wal_autocheckpoint = {WAL_PAGES}",
         f"synchronous = {'NORMAL' if role == 'bulk' else 'FULL'}",
     ]
     if role == "reader":

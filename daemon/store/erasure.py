@@ -18,6 +18,7 @@ from daemon.store.personal import PERSONAL
 from daemon.store.tables import table
 
 CASES = table("cases")
+PROPOSALS = table("proposals")
 
 ERASED: Final = "personal_detail_erased"
 
@@ -36,9 +37,23 @@ def subjects_named(session: Session, name: str, account: str | None) -> list[Sub
     return sorted(Subject(*row) for row in found)
 
 
+def _payments(session: Session, subject: Subject) -> list[Subject]:
+    """What was written about a payment while it was nobody's is kept under the payment, and is this subject's now."""
+    on_cases = select(PROPOSALS.c.target_type, PROPOSALS.c.target_id).join(
+        CASES, CASES.c.id == PROPOSALS.c.case_id
+    )
+    found = on_cases.where(
+        CASES.c.account == subject.account,
+        CASES.c.subject_kind == subject.kind,
+        CASES.c.subject_id == subject.id,
+        PROPOSALS.c.target_type != subject.kind,  # another of its kind is somebody else
+    )
+    return sorted(Subject(subject.account, *row) for row in session.execute(found.distinct()))
+
+
 def erase(session: Session, subject: Subject, actor: str, now: datetime) -> int:
     """Answers how many pieces that were. Nothing there is written down as well: somebody asked for it, and it is so."""
-    pieces = personal.erase(session, subject)
+    pieces = sum(personal.erase(session, each) for each in [subject, *_payments(session, subject)])
     body: dict[str, Json] = {"pieces": pieces}
     about = (subject.kind, subject.id)
     journal.append(session, Note(ERASED, actor, body, account=subject.account, subject=about), now)

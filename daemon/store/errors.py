@@ -17,8 +17,10 @@ StoreError
 A message is a sentence that names the database without its password, and says what to do.
 """
 
+from accounts.errors import Explained
 
-class StoreError(Exception):
+
+class StoreError(Explained):
     """The database refused."""
 
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Literal
 
 from msgspec import Struct
-from sqlalchemy import literal, select, tuple_
+from sqlalchemy import literal, or_, select, tuple_
 from sqlmodel import Session
 
-from accounts.facts import Address
+from accounts.facts import Address, Subject
 from daemon.store.statements import ROWS_A_STATEMENT
 from daemon.store.tables import table
 
@@ -60,6 +60,16 @@ def address_of(session: Session, account: str, event_id: str) -> Address | None:
     )
     row = session.execute(query.where(INBOX.c.is_foreign.is_(False))).first()
     return None if row is None else Address(*row)
+
+
+def event_about(session: Session, subject: Subject, since: datetime, until: datetime) -> str | None:
+    """The first event about a subject that came in this time; what it marked has been due since it came."""
+    query = select(INBOX.c.event_id).where(
+        INBOX.c.account == subject.account, INBOX.c.received_at >= since, INBOX.c.received_at <= until
+    )
+    about = or_(INBOX.c.customer == subject.id, INBOX.c.object_id == subject.id)
+    found: str | None = session.scalar(query.where(about).order_by(INBOX.c.received_at).limit(1))
+    return found
 
 
 def types_of(session: Session, account: str, object_id: str) -> list[str]:

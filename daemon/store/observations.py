@@ -17,7 +17,7 @@ from sqlalchemy import ColumnElement, Row, Table, and_, bindparam, select, updat
 from sqlmodel import Session
 
 from daemon.store.bulk import insert_new
-from daemon.store.statements import is_postgres, portions, within
+from daemon.store.statements import portions, within
 from daemon.store.tables.base import microseconds
 
 KEYS = ("stripe_account", "stripe_customer", "person", "customer")  # whichever of them a table has
@@ -56,12 +56,11 @@ def write(
     identity = _id(table)
     for ids in portions(sorted(rows)):
         remaining = list(ids)
-        # In a first pass hardly any is there, and PostgreSQL says which: it is a table without statistics yet, of
-        # which a search for hundreds of ids might read every row.
-        looking = not (first_pass and is_postgres(session))
+        # In a first pass hardly any is there, so inserting finds out sooner than looking first. And to PostgreSQL it is
+        # a table without statistics yet, of which a search for hundreds of ids might read every row.
+        looking = not first_pass
         while remaining:
             found = _locked(session, table, scope, remaining) if looking else {}
-            looking = True
             missing = [each for each in remaining if each not in found]
             inserted = insert_new(
                 session,
@@ -75,12 +74,15 @@ def write(
                     }
                     for each in missing
                 ],
+                looked=looking,
             )
+            looking = True
             changes += [Change(each, None, _keys(table, rows[each])) for each in missing if each in inserted]
             changes += _refresh(
                 session, table, scope, {each: (found[each], rows[each]) for each in found}, read
             )
-            # Whoever inserted a row between our look and our insert may have read it later than we did: look again.
+            # What was not inserted was there already, or somebody did it between our look and our insert, who may
+            # have read it later than we did: look again.
             remaining = [each for each in missing if each not in inserted]
     return changes
 

@@ -12,7 +12,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import uuid4
 
-from sqlalchemy import Row, delete, func, insert, select, update
+from sqlalchemy import Row, delete, exists, func, insert, or_, select, update
 from sqlmodel import Session
 
 from daemon.core.approval import gate
@@ -21,11 +21,13 @@ from daemon.core.canonical import Json
 from daemon.store import telling
 from daemon.store.tables import table
 
+CASES = table("cases")
 OUTBOX = table("outbox")
 PROPOSALS = table("proposals")
 
 CALLBACK: Final = "callback"
 EMAIL: Final = "email"
+WEBHOOK: Final = "webhook"
 PROPOSAL: Final = "proposal"
 CASE: Final = "case"
 
@@ -94,7 +96,8 @@ def notify(
     body: Mapping[str, Json],
     now: datetime,
 ) -> None:
-    """Tells people over one of the channels of [notify]."""
+    """Tells people, or a program of theirs, over one of the channels of [notify]."""
+    sequence = _next(session, topic)
     _put(
         session,
         account=account,
@@ -103,8 +106,8 @@ def notify(
         address=None,
         token_id=None,
         topic=topic,
-        sequence=_next(session, topic),
-        body=body,
+        sequence=sequence,
+        body={**body, "sequence": sequence},
         due=now,
         now=now,
     )
@@ -127,9 +130,10 @@ def receivers_due(session: Session, now: datetime) -> Sequence[str]:
 def take(session: Session, receiver: str, now: datetime) -> Parcel | None:
     """The next message for this receiver, for one try; nobody else takes it while the try lasts.
 
-    An approval that was taken back before anybody was told is not told.
+    What is not true any more before anybody was told is not told: an approval that was taken back, a case that is over.
     """
     _forget_taken_back(session, receiver, now)
+    _forget_resolved(session, receiver, now)
     mine = (OUTBOX.c.receiver == receiver, OUTBOX.c.state == "waiting", OUTBOX.c.due <= now)
     query = select(OUTBOX).where(*mine).order_by(OUTBOX.c.due, OUTBOX.c.sequence, OUTBOX.c.id).limit(1)
     row = session.execute(query.with_for_update(skip_locked=True)).first()
@@ -238,6 +242,22 @@ def _forget_taken_back(session: Session, receiver: str, now: datetime) -> None:
             session, row.topic_id, row.body["version"]
         ):
             session.execute(delete(OUTBOX).where(OUTBOX.c.id == row.id))
+
+
+def _forget_resolved(session: Session, receiver: str, now: datetime) -> None:
+    """Whoever is told of a deadline late must not find that somebody has met it long ago."""
+    over = exists().where(CASES.c.id == OUTBOX.c.topic_id, CASES.c.state == "resolved")
+    session.execute(
+        delete(OUTBOX).where(
+            OUTBOX.c.receiver == receiver,
+            OUTBOX.c.state == "waiting",
+            OUTBOX.c.due <= now,
+            OUTBOX.c.topic_kind == CASE,
+            over,
+            # What a person has sent anew is sent.
+            or_(OUTBOX.c.tries > 0, OUTBOX.c.error.is_(None)),
+        )
+    )
 
 
 def _is_taken_back(session: Session, proposal_id: str, version: int) -> bool:

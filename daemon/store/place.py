@@ -23,6 +23,14 @@ class Place:
             return f"The database {self.path}"
         return f"The database {self.shown().set(query={})}"
 
+    def file(self) -> tuple[int, int] | None:
+        """Which file lies there now; None where there is none."""
+        try:
+            found = self.path.stat() if self.path is not None else None
+        except FileNotFoundError:
+            return None
+        return (found.st_dev, found.st_ino) if found is not None else None
+
     def shown(self) -> URL:
         """The address without its password: for sentences, and for the arguments of other programs."""
         url = self.url

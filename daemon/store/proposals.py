@@ -14,6 +14,7 @@ from sqlalchemy import insert as inserted
 from sqlmodel import Session
 
 from accounts.facts import Subject
+from daemon.core.approval.editing import patch
 from daemon.core.approval.matrix import APPROVERS_UNLESS_SAID, AUTOMATIC, NO_LINE
 from daemon.core.canonical import Json
 from daemon.core.protocol import LIVE, PROPOSAL_MOVES, Step, since, to
@@ -22,7 +23,7 @@ from daemon.store.personal import Piece, Seal
 from daemon.store.tables import table
 
 __all__ = [
-    "WAITS", "Erased", "again", "details_of", "digest_of", "due_to_expire", "hold", "insert",
+    "WAITS", "Erased", "again", "details_of", "difference", "digest_of", "due_to_expire", "hold", "insert",
     "live_of", "make_moot", "move", "newest", "next_version", "of_case", "one", "piece_of", "seen_piece_of",
     "versions",
 ]  # fmt: skip
@@ -185,6 +186,12 @@ def make_moot(session: Session, case_ids: Collection[str], reason: str, now: dat
 def digest_of(seal: Seal, details: Mapping[str, Json]) -> str:
     """Over the whole details. Keyed, so that nobody can try guesses at what is personal in them."""
     return seal.fingerprint(json.dumps(details, sort_keys=True, default=dict).encode())
+
+
+def difference(old: Row[Any], new: Row[Any]) -> list[Json]:
+    """What the journal may say of an edit: what is personal shows by its digest alone."""
+    was = {"action": old.action, "details": old.details, "digest": old.details_digest}
+    return patch(was, {"action": new.action, "details": new.details, "digest": new.details_digest})
 
 
 def piece_of(subject: Subject, proposal_id: str, version: int) -> Piece:

@@ -47,6 +47,7 @@ class Wanted:
     amount_min: int | None = None  # in minor units of whatever currency the case has
     text: str | None = None  # in the title, or an id that the case is about
     sort: Sort = "urgency"
+    now: datetime | None = None  # whose lease is over by then has no case any more; None: leases have no end
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +110,8 @@ def _conditions(wanted: Wanted) -> list[ColumnElement[bool]]:
     ]
     if wanted.assignee is not None:
         found.append(CASES.c.assignee == wanted.assignee)
+        if wanted.now is not None:
+            found.append(CASES.c.assigned_until > wanted.now)
     if wanted.due_before is not None:
         found.append(CASES.c.due_order < microseconds(wanted.due_before))
     if wanted.amount_min is not None:

@@ -154,11 +154,6 @@ def records_of(session: Session, customers: Collection[str]) -> list[Record]:
     return [each.record for each in filed(session, customers) if not each.deleted]
 
 
-def entitlements_of(session: Session, customers: Collection[str]) -> list[Entitlement]:
-    """The entitlements that name one of these Stripe customers; those that are gone left out."""
-    return [each.entitlement for each in given(session, customers) if not each.deleted]
-
-
 def of_key(session: Session, source: str, key: str) -> list[Row[Any]]:
     """Account and customer of the rows that a CRM or a product of this name keeps under this key."""
     return [

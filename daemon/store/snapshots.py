@@ -93,6 +93,14 @@ def of_customers(session: Session, account: str, customers: Collection[str]) -> 
     return found
 
 
+def observed(session: Session, account: str, customer: str) -> dict[str, datetime]:
+    """When each of this customer's objects was last read."""
+    query = select(SNAPSHOTS.c.id, SNAPSHOTS.c.observed_at).where(
+        SNAPSHOTS.c.account == account, SNAPSHOTS.c.customer == customer
+    )
+    return {row.id: row.observed_at for row in session.execute(query)}
+
+
 def customers_of(session: Session, account: str, class_name: str, ids: Collection[str]) -> dict[str, str]:
     """Whose these objects are, those of nobody known left out; of tombstones, whose they were."""
     found: dict[str, str] = {}

@@ -44,9 +44,9 @@ def among(
 
     `(a, b, c) IN (VALUES …)` would read the whole table on SQLite. Pass keys in portions, with few distinct beginnings.
     """
-    groups: dict[tuple[str, ...], list[str]] = {}
-    for *beginning, last in keys:
-        groups.setdefault(tuple(beginning), []).append(last)
+    groups: dict[Sequence[str], list[str]] = {}
+    for key in keys:
+        groups.setdefault(key[:-1], []).append(key[-1])
     return or_(
         false(),
         *(

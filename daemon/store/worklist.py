@@ -4,6 +4,7 @@
     take       up to a hundred that are due, with a lease; nobody else gets them meanwhile
     done       looked at; a subject leaves the list unless it was marked again in the meantime
     put_back   not looked at, or not wholly: due again later
+    inherit    what a process that is gone had taken is due
 
 It is fair (the longest due comes first, and accounts take turns), stingy (marked ten times is looked at once), never
 hands out a subject twice at once, and a mark during a look causes another look. A take whose lease ran out may
@@ -25,11 +26,14 @@ from daemon.store.statements import among, insert_into, is_postgres, portions
 from daemon.store.tables import table
 
 __all__ = [
+    "NEVER_RETURNED",
     "Buried",
     "Taken",
     "buried",
+    "bury_the_never_returned",
     "current_mark",
     "done",
+    "inherit",
     "mark",
     "pending",
     "put_back",
@@ -40,6 +44,8 @@ __all__ = [
 
 TAKE_MAX = 100  # one look's transaction: a hundred subjects measured 34 times faster than single ones
 FAILURES_MAX = 8  # with the loop's back-off about a day of trying; after that a person should see it
+INHERITED_MAX = 4  # of those failures; what a process may have died of is not tried at once at every start
+NEVER_RETURNED = "every look at it ended without a word"
 
 WORK = table("worklist")
 TURNS = table("turns")
@@ -108,7 +114,6 @@ def take(
     session: Session, account: str, *, now: datetime, lease: timedelta, limit: int = TAKE_MAX
 ) -> list[Taken]:
     """The longest due subjects of an account, now ours until `now + lease`. Commit before you look."""
-    _bury_the_never_returned(session, account, now)
     due = (
         select(WORK.c.account, WORK.c.kind, WORK.c.id, WORK.c.due)
         .where(WORK.c.account == account, _due(now))
@@ -204,6 +209,24 @@ def put_back(
     return [each.subject for each, kept in pairs if kept["new_buried_at"] is not None]
 
 
+def bury_the_never_returned(session: Session, account: str, now: datetime) -> list[Subject]:
+    """Buries who took their process down with them, again and again; to be called before each take. Answers who."""
+    found = session.execute(
+        update(WORK)
+        .where(WORK.c.account == account, WORK.c.buried_at.is_(None), WORK.c.due <= now)
+        .where(WORK.c.taken_until <= now, WORK.c.failures >= FAILURES_MAX)
+        .values(buried_at=now, fence=None, taken_until=None, error=NEVER_RETURNED)
+        .returning(WORK.c.kind, WORK.c.id)
+    )
+    return sorted(Subject(account, row.kind, row.id) for row in found)
+
+
+def inherit(session: Session, now: datetime) -> None:
+    """What others had taken is due now; to be called by whoever works on this database alone, before it takes any."""
+    left = update(WORK).where(WORK.c.taken_until > now, WORK.c.failures <= INHERITED_MAX)
+    session.execute(left.values(fence=None, taken_until=None, due=now))
+
+
 def buried(session: Session, account: str) -> list[Buried]:
     """The dead letters of an account, newest first."""
     query = select(WORK).where(WORK.c.account == account, WORK.c.buried_at.is_not(None))
@@ -229,16 +252,6 @@ def pending(session: Session, accounts: Sequence[str], due_by: datetime, now: da
 def _due(now: datetime) -> ColumnElement[bool]:
     free = or_(WORK.c.taken_until.is_(None), WORK.c.taken_until <= now)
     return and_(WORK.c.buried_at.is_(None), WORK.c.due <= now, free)
-
-
-def _bury_the_never_returned(session: Session, account: str, now: datetime) -> None:
-    """A subject that took its process down with it, again and again, is not handed out once more."""
-    session.execute(
-        update(WORK)
-        .where(WORK.c.account == account, WORK.c.buried_at.is_(None), WORK.c.due <= now)
-        .where(WORK.c.taken_until <= now, WORK.c.failures >= FAILURES_MAX)
-        .values(buried_at=now, fence=None, taken_until=None, error="every look at it ended without a word")
-    )
 
 
 def _ours(session: Session, taken: Sequence[Taken]) -> dict[Subject, Row[Any]]:

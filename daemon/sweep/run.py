@@ -8,7 +8,7 @@ fifty by one request.
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -60,13 +60,16 @@ class Run:
         keeper: Keeper,
         reader: Reader,
         watch: Watch,
+        is_over: Callable[[], bool],
         stop: threading.Event,
         *,
         slices: int = SLICES,
     ) -> None:
+        """Ends early once `is_over`; `stop` cuts its pauses short."""
         self._keeper = keeper
         self._reader = reader
         self._watch = watch
+        self._is_over = is_over
         self._stop = stop
         self._slices = slices
         self._changed = threading.Condition()
@@ -122,7 +125,7 @@ class Run:
 
     def _take(self) -> tuple[_Task, Slice] | None:
         with self._changed:
-            while not self._stop.is_set() and self._fault is None:
+            while not self._is_over() and self._fault is None:
                 open_ones = [each for each in self._waiting if not each[0].failed]
                 going = [self._tasks[name] for name, count in self._active.items() if count]
                 if not open_ones and not going:
@@ -142,7 +145,7 @@ class Run:
 
     def _read_slice(self, task: _Task, piece: Slice) -> None:
         seen = self._keeper.mark()
-        while not piece.done and not task.failed and self._fault is None and not self._stop.is_set():
+        while not piece.done and not task.failed and self._fault is None and not self._is_over():
             try:
                 page = self._page(task, piece)
             except NoSuchObject as absent:
@@ -203,7 +206,9 @@ class Run:
         newest = max((one.created for one in page.items), default=0)
         span_s = newest - piece.at if piece.at is not None and newest else 0
         with self._changed:
-            if self._idle <= len(self._waiting):
+            # What waits for a later phase keeps nobody busy now.
+            ready = sum(other.phase == task.phase and not other.failed for other, _ in self._waiting)
+            if self._idle <= ready:
                 return None
             halves = split(piece, number=task.number, floor=task.unit.floor, span_s=span_s)
             if halves is not None:

@@ -12,8 +12,6 @@ from msgspec.structs import replace
 
 SPLIT_PAGES_MIN: Final = 4.0  # of what seems to be left: for less, one request more is not worth it
 
-PAGE_OBJECTS: Final = 100
-
 
 class Slice(msgspec.Struct, frozen=True, omit_defaults=True):
     """The objects created from `since` on and before `before`, newest first."""

@@ -6,10 +6,11 @@ changed is marked for judging, not for reading. What was not read is never taken
 """
 
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Final, Protocol
 
+import structlog
 from sqlmodel import Session
 
 from accounts.budget import ReadBudget
@@ -26,6 +27,8 @@ from daemon.sweep.report import Swept, Watch, unwatched
 from daemon.sweep.run import SLICES, Run
 from daemon.sweep.slices import Slice
 from daemon.sweep.units import HISTORY, Unit, reading
+
+log = structlog.get_logger(__name__)
 
 TRANSACTIONS_OF: Final = timedelta(days=30)  # what Stripe's read allocation is reckoned by
 
@@ -77,11 +80,16 @@ class StripeSweep:
         self._stop = stop
         self._slices = slices
         self._classes = {each.resource.name: each for each in classes}
+        self._left: frozenset[str] = frozenset()
 
     def sweep(self, account: str, *, watch: Watch = unwatched, at_once: bool = False) -> Swept:
         """Reads what is due, and what an earlier run left; `at_once`: what failed, too, without waiting."""
         with self._store.holding(f"sweep {account}") as ours:
             return self._sweep(account, watch, at_once) if ours else Swept(account, elsewhere=True)
+
+    def leave(self, accounts: Collection[str]) -> None:
+        """These have left the configuration: a sweep of one of them ends with the pages that are under way."""
+        self._left |= frozenset(accounts)
 
     def due(self, session: Session, now: datetime) -> list[str]:
         """The accounts of which something is to be read, or was and is not concluded."""
@@ -134,9 +142,18 @@ class StripeSweep:
             else:
                 # Before the first page is read: what changes between it and the first poll would be missed.
                 self._listen(account)
-                swept = Run(keeper, reader, watch, self._stop, slices=self._slices).read(work, self._classes)
+                run = Run(
+                    keeper, reader, watch, lambda: self._is_over(account), self._stop, slices=self._slices
+                )
+                swept = run.read(work, self._classes)
+        if account in self._left:
+            log.info("sweep_ended", account=account, because="The account has left the configuration.")
+            return swept
         self._conclude(account)
         return swept
+
+    def _is_over(self, account: str) -> bool:
+        return self._stop.is_set() or account in self._left
 
     def _work(self, account: str, at_once: bool) -> Mapping[Unit, Sequence[Slice]]:
         now, stretch = self._now(), self._accounts.budget(account).stretch()

@@ -7,6 +7,7 @@ from typing import Final
 
 from sqlmodel import Session
 
+from accounts.errors import Explained
 from accounts.facts import Subject
 from daemon.core.model import Facts, Kind, Policy
 from daemon.core.policy import read_policy
@@ -23,7 +24,7 @@ from daemon.wiring.works import metadata_keys
 ONCE: Final = frozenset({"owners", "payouts"})  # the phases of a walk in which nobody comes who came before
 
 
-class NoTrial(Exception):
+class NoTrial(Explained):
     """The trial cannot be made. The message says why."""
 
 

@@ -1,6 +1,7 @@
 """The queue and one case, in the shapes that the surface promises."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import Row
@@ -11,7 +12,8 @@ from daemon.store import journal, queue
 from daemon.store.personal import Seal
 from daemon.store.queue import Wanted
 from daemon.views import deciding
-from daemon.views.deciding import text
+from daemon.views.deciding import Idle, text
+from daemon.views.freshness import read_at
 
 TIMELINE_MAX = 200  # of one case; the journal has the rest
 
@@ -26,25 +28,40 @@ def cases(
 ) -> dict[str, Json]:
     """A page of the queue; raises queue.BadCursor."""
     listed = queue.page(session, wanted, limit=limit, cursor=cursor)
-    return {"items": [item(row) for row in listed.rows], "next": listed.next, "total": listed.total}
+    whose = _whose(session, listed.rows, wanted.now)
+    items: list[Json] = [item(row) | whose[row.id] for row in listed.rows]
+    return {"items": items, "next": listed.next, "total": listed.total}
 
 
-def case(session: Session, id: str, seal: Seal | None = None) -> dict[str, Json] | None:
-    """One case, whole; None where there is none of this id. What is personal is left out without the seal."""
+def case(
+    session: Session,
+    id: str,
+    seal: Seal | None = None,
+    now: datetime | None = None,
+    idle: Idle | None = None,
+) -> dict[str, Json] | None:
+    """One case, whole; None where there is none of this id. What is personal is left out without the seal.
+
+    `now` ends the lease of whoever took it and left it; without it leases have no end.
+    """
     row = queue.one(session, id)
     if row is None:
         return None
+    whose = _whose(session, [row], now)[row.id]
     return item(row) | {
         "livemode": row.livemode,
         "fingerprint": row.fingerprint,
         "rule": row.rule,
         "policy_version": row.policy_version,
         "seen_count": row.seen_count,
-        "assignee": row.assignee,
         "resolved_at": text(row.resolved_at),
-        "assigned_until": text(row.assigned_until),
+        **whose,
+        "assigned_until": text(row.assigned_until) if whose["assignee"] is not None else None,
         "snoozed_until": text(row.snoozed_until),
-        "facts": row.facts,
+        "facts": {
+            system.value: {**row.facts.get(system.value, {}), "read_at": text(at)}
+            for system, at in read_at(session, row).items()
+        },
         "differences": row.differences,
         **{
             name: row.detail.get(name)
@@ -53,7 +70,7 @@ def case(session: Session, id: str, seal: Seal | None = None) -> dict[str, Json]
         "recommended": row.detail.get("recommended"),
         "drafts": row.detail.get("drafts", []),
         "notes": row.detail.get("notes", {}),
-        **deciding.of_case(session, row, seal),
+        **deciding.of_case(session, row, seal, idle),
         "timeline": list(_timeline(session, id)),
         "links": list(_links(row)),
     }
@@ -76,6 +93,22 @@ def item(row: Row[Any]) -> dict[str, Json]:
         "due_at": text(row.due_at),
         "amount": row.amount,
         "currency": row.currency,
+    }
+
+
+def _whose(session: Session, rows: Sequence[Row[Any]], now: datetime | None) -> Mapping[str, dict[str, Json]]:
+    """Who has each case for now, by its id and by name."""
+    taken = {
+        row.id: row.assignee
+        for row in rows
+        if row.assignee is not None
+        and (now is None or row.assigned_until is None or row.assigned_until > now)
+    }
+    names = deciding.names_of(session, taken.values()) if taken else {}
+    return {
+        row.id: {"assignee": whose, "assignee_name": names.get(whose) if whose is not None else None}
+        for row in rows
+        for whose in (taken.get(row.id),)
     }
 
 

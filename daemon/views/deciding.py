@@ -4,7 +4,7 @@ What people and agents have written stands apart, under `untrusted`: it is shown
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -26,17 +26,21 @@ from daemon.store.tables import table
 ATTEMPTS = table("attempts")
 
 Names = Mapping[str, str]
+Idle = Callable[[Session, str], str | None]  # why nothing is done in an account, as a sentence
 
 
-def of_case(session: Session, case: Row[Any], seal: Seal | None) -> dict[str, Json]:
-    """What was proposed on a case, decided about it, and done. Without the seal, nothing personal."""
+def of_case(session: Session, case: Row[Any], seal: Seal | None, idle: Idle | None = None) -> dict[str, Json]:
+    """What was proposed on a case, decided about it, and done. Without the seal, nothing personal.
+
+    `proposal` is the newest that waits for somebody or something; where none does, the newest of all.
+    """
     rows = proposals.of_case(session, case.id)
     live = [row for row in rows if row.state in LIVE]
     votes = [vote for one in dict.fromkeys(row.id for row in rows) for vote in decisions.votes(session, one)]
     names = names_of(session, [*_principals(rows), *(vote.person for vote in votes)])
-    shown = {row.version: _proposal(session, seal, row, names) for row in rows}
+    shown = {row.version: _proposal(session, seal, row, names, idle) for row in rows}
     return {
-        "proposal": shown[live[-1].version] if live else None,
+        "proposal": shown[(live or rows)[-1].version] if rows else None,
         "proposals": list(shown.values()),
         "decisions": [_decision(vote, names) for vote in votes],
         "attempts": [_attempt(row) for row in _attempts(session, rows)],
@@ -71,6 +75,13 @@ def approval(session: Session, seal: Seal, row: Row[Any], public_url: str) -> di
     }
 
 
+def waits_because(session: Session, row: Row[Any], idle: Idle | None) -> str | None:
+    """Why what is approved and ours to do is not done, where something keeps us from it."""
+    if idle is None or row.state != "approved" or row.execution != "daemon":
+        return None
+    return idle(session, row.account)
+
+
 def idempotency_key(row: Row[Any]) -> str:
     """The key under which this version is done, by whomever: a second try of the same is not a second effect."""
     return f"rcl:{row.id}:v{row.version}:e{row.epoch}"
@@ -96,7 +107,7 @@ def _principals(rows: Sequence[Row[Any]]) -> Iterable[str]:
         yield from (row.requested_by, row.drafted_by, *row.makers)
 
 
-def _proposal(session: Session, seal: Seal | None, row: Row[Any], names: Names) -> Json:
+def _proposal(session: Session, seal: Seal | None, row: Row[Any], names: Names, idle: Idle | None) -> Json:
     quorum = decisions.quorum(session, row, decisions.policy_in_force(session, row))
     return {
         "id": row.id,
@@ -123,6 +134,7 @@ def _proposal(session: Session, seal: Seal | None, row: Row[Any], names: Names) 
         "created_at": text(row.created_at),
         "executable_at": text(row.executable_at),
         "expires_at": text(row.expires_at),
+        "waits_because": waits_because(session, row, idle),
         "reason": row.reason,
     }
 

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from daemon.desk import Desk
+from daemon.desk.desk import Desk
 from daemon.engine import Engine
 from daemon.settings import Settings
 from daemon.store.personal import Seal

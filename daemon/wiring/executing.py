@@ -4,8 +4,7 @@ from collections.abc import Callable
 from datetime import datetime
 
 from daemon.act import Executor, Grounds
-from daemon.act.grounds import Acts
-from daemon.desk import Desk
+from daemon.desk.desk import Desk
 from daemon.engine import Engine
 from daemon.settings import Settings
 from daemon.store.personal import Seal
@@ -18,19 +17,9 @@ def executor_of(
     settings: Settings, works: Works, desk: Desk, engine: Engine, now: Callable[[], datetime]
 ) -> Executor:
     """Raises SecretUnreadable with a sentence."""
-    registry = settings.registry()
-    accounts = {
-        account.id: Acts(
-            account.stripe_account,
-            account.livemode,
-            account.mode,
-            has_key=(registry.platform_of(account) or account).act_key is not None,
-        )
-        for account in settings.accounts
-    }
     return Executor(
         works.store,
-        Grounds(accounts, desk.holds),
+        Grounds(desk.ground.acts, desk.holds),
         Seal(secret_key(settings)),
         hands_of(settings, works, now),
         works.systems.acting.doubt,

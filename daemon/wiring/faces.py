@@ -71,6 +71,8 @@ class Serving:
                 works.cartographer,
                 Paces(settings, works.systems).budget,
                 _executing(settings),
+                now,
+                flows.desk.ground.why_idle,
             ),
             waiting=self._waiting,
         )

@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+import structlog
+
 from daemon.act import ACT, Executor
 from daemon.canary import CANARY, LANE
 from daemon.core.model import Source
-from daemon.desk import Desk
+from daemon.desk.desk import Desk
 from daemon.engine import Engine
-from daemon.engine.local import Kind
+from daemon.engine.local import Handler, Kind
 from daemon.figures import Watched, note_added, snapshot
 from daemon.loop import LOOK
 from daemon.observe.landscape import reading_of
@@ -31,6 +33,8 @@ from daemon.wiring.paces import Paces
 from daemon.wiring.watched import watched
 from daemon.wiring.works import Works, assemble
 from metrics.state import Snapshot
+
+log = structlog.get_logger(__name__)
 
 POLL: Final = "poll"
 SWEEP: Final = "sweep"
@@ -60,9 +64,9 @@ class Flows:
 
     def kinds(self) -> Mapping[str, Kind]:
         return {
-            LOOK: Kind(self.works.lane.run),
-            POLL: Kind(lambda account: _nothing(self.poll.poll(account))),
-            SWEEP: Kind(lambda account: _nothing(self.stripe.sweep(account)), SWEEPS_AT_ONCE),
+            LOOK: Kind(self._of_ours(self.works.lane.run)),
+            POLL: Kind(self._of_ours(lambda account: _nothing(self.poll.poll(account)))),
+            SWEEP: Kind(self._of_ours(lambda account: _nothing(self.stripe.sweep(account))), SWEEPS_AT_ONCE),
             RECORDS: Kind(lambda key: _nothing(self.records.sweep(key)), SWEEPS_AT_ONCE),
             PUSHED: Kind(self.pushed.read, SWEEPS_AT_ONCE),
             POLICIES: Kind(self._take_policies),
@@ -71,6 +75,18 @@ class Flows:
             DEADLINE_SCAN: Kind(self.scan.run),
             **self.outward.kinds(),
         }
+
+    def _of_ours(self, run: Handler) -> Handler:
+        """Ends the run of an account that is not configured: it was woken before a reload took the account away."""
+        ours = {LANE, *(each.slug for each in self.accounts)}
+
+        def only(account: str) -> None:
+            if account in ours:
+                run(account)
+            else:
+                log.info("account_left", account=account)
+
+        return only
 
     def sources(self) -> tuple[str, ...]:
         """The keys of every CRM and product that an account names."""

@@ -4,10 +4,11 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import urlsplit
 
 from accounts.callbacks import Allowed, Caller
 from accounts.mail import Mailer, MailServer
-from daemon.deliver import AT_ONCE, DELIVER, Deliver
+from daemon.deliver import AT_ONCE, DELIVER, Deliver, Hook
 from daemon.engine.local import Kind
 from daemon.heads import HEAD, Heads
 from daemon.notices import NOTICES, Notices
@@ -42,11 +43,21 @@ def outward(settings: Settings, store: Store, now: Callable[[], datetime], stop:
         secret_key=secret_key(settings),
         caller=caller,
         mailer=mailer(settings, now),
+        hook=hook(settings),
         now=now,
         stop=stop,
     )
     notices = Notices(store, settings.notify, settings.daemon.public_url, now)
     return Outward(deliver, notices, Heads(store, settings.journal.head, now))
+
+
+def hook(settings: Settings) -> Hook | None:
+    """The program that is told of cases. Its host is the only one that its caller may call."""
+    configured = settings.notify.webhook
+    if configured is None:
+        return None
+    only = Allowed([urlsplit(configured.url).netloc])
+    return Hook(configured.url, lambda: [each.read() for each in configured.secrets], Caller(only))
 
 
 def mailer(settings: Settings, now: Callable[[], datetime]) -> Mailer | None:

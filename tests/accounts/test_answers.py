@@ -307,7 +307,9 @@ def test_a_lost_cursor_is_continued_by_a_fresh_query_at_its_second() -> None:
 
     pages = list(reader(handler).pages(CUSTOMERS, purpose=Purpose.SWEEP, created_gte=5))
     assert [one.id for read in pages for one in read.items] == ["cus_3", "cus_2", "cus_1"]
-    assert asked[-1] == {"limit": "100", "created[gte]": "5", "created[lt]": "21"}
+    assert asked[-1] == {
+        "limit": "100", "created[gte]": "5", "created[lt]": "21", "expand[]": "data.discount.source.coupon",
+    }  # fmt: skip
 
 
 ERROR = {"error": {"type": "invalid_request_error", "code": "charge_already_refunded", "message": "Already."}}

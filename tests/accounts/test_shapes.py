@@ -212,6 +212,13 @@ def test_nothing_personal_is_kept_of_a_customer_but_a_keyed_hash() -> None:
     assert not [word for word in ("mary", "elm", "555", "4242", "@") if word in content]
 
 
+@pytest.mark.parametrize("nothing", ["", "  ", None])
+def test_customers_without_an_address_are_not_one_person(nothing: str | None) -> None:
+    customer = {"object": "customer", "id": "cus_1", "created": 50, "livemode": True, "email": nothing}
+
+    assert read(shapes.Customer, customer).email is None
+
+
 def test_evidence_is_one_hash_that_tells_an_edit_and_nothing_else() -> None:
     nothing = hash_evidence(HASH_KEY, {"customer_name": None, "enhanced_evidence": {"visa": {}}})
     something = hash_evidence(HASH_KEY, {"customer_name": "Mary", "product_description": "A chair"})
@@ -260,9 +267,36 @@ def test_a_price_with_which_nobody_can_calculate_is_malformed(amount: str) -> No
 
 def test_a_required_field_that_is_missing_is_malformed() -> None:
     incomplete = invoice()
-    del incomplete["total"]
-    with pytest.raises(Malformed, match="total"):
+    del incomplete["amount_remaining"]
+    with pytest.raises(Malformed, match="amount_remaining"):
         read(shapes.Invoice, incomplete)
+
+
+BARE: dict[type[Any], Json] = {
+    shapes.Charge: {"object": "charge", "amount": 500, "refunded": False, "status": "succeeded"},
+    shapes.Dispute: {"object": "dispute", "amount": 5, "charge": "ch_1", "status": "lost"},
+    shapes.EarlyFraudWarning: {"object": "radar.early_fraud_warning", "charge": "ch_1", "actionable": True},
+    shapes.Invoice: {"object": "invoice", "amount_remaining": 5, "customer": "cus_1", "status": "open"},
+    shapes.InvoicePayment: {"object": "invoice_payment", "invoice": "in_1", "payment": {}, "status": "open"},
+    shapes.Payout: {"object": "payout", "amount": 5, "status": "failed"},
+    shapes.Price: {"object": "price"},
+    shapes.Product: {"object": "product"},
+    shapes.Review: {"object": "review", "open": True},
+}
+
+
+@pytest.mark.parametrize(("shape", "obj"), BARE.items(), ids=lambda each: getattr(each, "__name__", ""))
+def test_an_object_is_understood_without_what_no_judgement_needs(shape: type[Any], obj: Json) -> None:
+    bare = {"id": "x_1", "created": 50, "livemode": True, "currency": "usd"} | obj
+
+    assert read(shape, bare).id == "x_1"
+
+
+def test_what_was_captured_is_the_amount_where_nothing_else_is_said() -> None:
+    bare = {"id": "ch_1", "created": 50, "livemode": True, "currency": "usd"} | BARE[shapes.Charge]
+
+    assert read(shapes.Charge, bare).amount_captured == 500
+    assert read(shapes.Charge, bare | {"captured": False}).amount_captured == 0
 
 
 def test_an_enum_may_grow() -> None:

@@ -138,6 +138,41 @@ def test_b7_a_subscription_of_more_items_than_stripe_shows_is_read_with_all(shop
     assert not [each.id for each in listed if each.items.has_more]
 
 
+def test_the_terms_of_every_discount_are_known_wherever_it_is_granted(shop: Shop, here: Opened) -> None:
+    """On the subscription, on one of its items, on the customer: Stripe shows the coupon's id alone."""
+    half = objects.coupon("half", created=5, percent_off=50.0, duration="forever")
+    granted = objects.discount("di_1", coupon="half", customer="cus_1", subscription=None, start=9)
+    whole = shop.look("subscription", "sub_1")
+    [item] = whole["items"]["data"]
+    whole["items"]["data"] = [item | {"discounts": ["di_1"]}]
+    for each in (half, granted, whole | {"discounts": ["di_1"]}):
+        shop.put(each)
+    shop.put(shop.look("customer", "cus_1") | {"discount": granted})
+    read = here.reader()
+    for name in ("customer", "subscription"):
+        one = read.one(Address(name, f"{name[:3]}_1"), purpose=Purpose.LOOK)
+        assert one in [o for page in read.pages(BY_NAME[f"{name}s"], purpose=SWEEP) for o in page.items]
+        if name == "customer":
+            discounts = [one.discount]
+        else:
+            discounts = [*one.discounts, *one.items.data[0].discounts]
+            assert len(discounts) == 2
+        assert all(each.coupon.percent_off == 50 and each.coupon.duration == "forever" for each in discounts)
+
+
+def test_a_coupon_that_may_not_be_read_hides_no_customer(shop: Shop, here: Opened) -> None:
+    granted = objects.discount("di_1", coupon="half", customer="cus_1", subscription=None, start=9)
+    shop.put(objects.coupon("half", created=5, percent_off=50.0, duration="forever"))
+    shop.put(granted)
+    shop.put(shop.look("customer", "cus_1") | {"discount": granted})
+    there = ids(here, BY_NAME["customers"])
+    shop.sandbox.on_loop(
+        lambda: setattr(shop.account.keys[shop.key], "permissions", permissions("rak_coupon_read"))
+    )
+    assert ids(here, BY_NAME["customers"]) == there != []
+    assert [one.resource for one in here.permissions.missing()] == ["coupons"]
+
+
 def test_a_filter_may_name_several(shop: Shop, here: Opened) -> None:
     read = here.reader()
     pages = list(
@@ -227,8 +262,6 @@ def test_c6_a_revoked_key_stops_at_once_and_a_new_one_goes_on(shop: Shop, here: 
     new = "rk_live_newnewnewnew"
     shop.sandbox.on_loop(lambda: shop.account.add_key(new))
     with opened(shop.sandbox.url, shop.account.id, new) as again:
-        again.permissions = here.permissions
-        again.permissions.renew()
         assert list(again.reader().pages(BY_NAME["charges"], purpose=SWEEP))
 
 

@@ -31,6 +31,7 @@ class Hand(NamedTuple):
     saw: str = ""  # the step that is to be concluded
     late: bool = False  # its lease has run out since
     arrived: bool = False  # its call
+    stored: bool = False  # a failure is kept under the key of its call, which will do nothing
 
 
 IDLE: Final = Hand()
@@ -45,6 +46,7 @@ class Kept(NamedTuple):
     attempt: str | None = None
     leased: bool = False
     sent: bool = False
+    stored: bool = False  # a failure is kept under its key
     settled: bool = False  # it was verified that nothing happened
     open: bool = True  # the approval's window
     voted: bool = False
@@ -74,7 +76,7 @@ class Rules:
     steps: Mapping[Step, Moves] = field(default_factory=lambda: STEPS)
     after_call: Callable[..., Step | None] = protocol.after_call
     after_look: Callable[..., Step | None] = protocol.after_look
-    may_be_done_anew: Callable[[timedelta], bool] = protocol.may_be_done_anew
+    may_be_done_anew: Callable[..., bool] = protocol.may_be_done_anew
     unfinished: frozenset[str] = UNFINISHED
     looks_for_its_tag: bool = True
     fenced: bool = True  # makes no call that it may not end within its lease
@@ -126,6 +128,8 @@ class Explorer:
             raise Broken(f"done twice: {self.history(state)}")
         if kept.proposal == "succeeded" and state.effects != 1:
             raise Broken(f"called done, and was not: {self.history(state)}")
+        if kept.proposal == "failed" and state.effects and not state.restored:
+            raise Broken(f"called failed, and was done: {self.history(state)}")
         if (kept.proposal == "executing") != (kept.attempt in ("claimed", "sent")):
             raise Broken(f"proposal and attempt disagree: {self.history(state)}")
         if (kept.proposal == "unknown") != (kept.attempt == "unknown"):
@@ -150,7 +154,7 @@ class Explorer:
         for number, hand in enumerate(state.hands):
             yield from self._executor(state, number)
             if hand.at != "idle":
-                dying = hand.at == "calls" and not hand.arrived
+                dying = hand.at == "calls" and not hand.arrived and not hand.stored
                 alone = _with(state, number, IDLE)
                 yield "crash", _given_up(alone) if dying else alone
 
@@ -166,7 +170,7 @@ class Explorer:
             yield "revoke", self._again(state._replace(kept=revoked))
         retried = self._step(kept, Step.RETRY)
         if retried is not None and kept.epoch < self.rules.epochs and _a_persons(kept):
-            anew = retried._replace(epoch=kept.epoch + 1, attempt=None, open=True, sent=False, settled=False)
+            anew = Kept(retried.proposal, kept.version, kept.epoch + 1, voted=kept.voted, saw=kept.saw)
             yield "retry", _new_key(state._replace(kept=anew))
         if not kept.open and (expired := self._step(kept, Step.EXPIRE)) is not None:
             yield "expire", state._replace(kept=expired)
@@ -179,6 +183,7 @@ class Explorer:
             yield "the world changes", state._replace(world=True)
         if kept.leased:
             yield "the lease ends", _late(state)
+            yield "another process starts", state._replace(kept=kept._replace(leased=False))
         if state.flying:
             old = state.flying == "older"
             came = state._replace(effects=state.effects + 1) if old else _arrived(state)
@@ -273,7 +278,7 @@ class Explorer:
         name = f"looks for the effect, {sight.value}"
         if step is None:
             ago = STILL_UNDER_WAY_FOR if state.calm else timedelta(minutes=1)
-            settled = sight is Sight.ABSENT and self.rules.may_be_done_anew(ago)
+            settled = sight is Sight.ABSENT and self.rules.may_be_done_anew(ago, stored=kept.stored)
             yield name, state._replace(kept=kept._replace(settled=settled))
         elif step is Step.SEND:
             if not self._as_approved(state):
@@ -289,6 +294,9 @@ class Explorer:
             yield "is answered", self._answered(state, number, Answer.DONE)
             yield "is not answered", self._answered(state, number, Answer.LOST)
             return
+        if hand.stored:
+            yield "is replayed an older failure", self._answered(state, number, Answer.STORED)
+            return
         yield "is rebuffed", self._answered(state, number, Answer.REBUFFED)
         yield "is given up", self._answered(_given_up(state), number, Answer.LOST)
         match state.key:
@@ -298,14 +306,18 @@ class Explorer:
                 yield "is replayed the failure", self._answered(state, number, Answer.STORED)
             case _:
                 yield "is refused", self._answered(state, number, Answer.REFUSED)
-                yield "fails for good", self._answered(state._replace(key="failure"), number, Answer.LOST)
+                failed = state._replace(key="failure")
+                yield "fails for good", self._answered(failed, number, Answer.LOST)
+                done = failed._replace(effects=state.effects + 1)
+                yield "is done and fails for good", self._answered(done, number, Answer.LOST)
                 yield "is done", _with(_arrived(state), number, hand._replace(arrived=True))
 
     def _answered(self, state: State, number: int, answer: Answer) -> State:
         hand = state.hands[number]
         step = self.rules.after_call(answer, first=hand.first)
         if step is not None:
-            return _concluding(state, number, step)
+            stored = hand._replace(stored=answer is Answer.STORED)
+            return _concluding(_with(state, number, stored), number, step)
         kept = state.kept._replace(leased=False) if hand.ours else state.kept
         return _with(state._replace(kept=kept), number, IDLE)
 
@@ -318,7 +330,7 @@ class Explorer:
         if after is None:
             yield "comes too late", _with(state, number, IDLE)
             return
-        after = after._replace(leased=False)
+        after = after._replace(leased=False, stored=hand.stored)
         if step is Step.REBUFF:
             after, state = after._replace(sent=False), state._replace(age=0)
         yield step.value, _with(state._replace(kept=after), number, IDLE)
@@ -360,9 +372,14 @@ def _a_persons(kept: Kept) -> bool:
 
 
 def _new_key(state: State) -> State:
-    """What is under way under the old one may still be done, if it was not before."""
+    """What is under way under the old one may still be done, unless something is kept under that."""
     flying = "older" if state.flying and not state.key else ""
-    return state._replace(key="", age=0, flying=flying)
+    hands = state.hands
+    if state.key == "failure":
+        hands = tuple(
+            hand._replace(stored=True) if hand.at in ("intends", "calls") else hand for hand in hands
+        )
+    return state._replace(key="", age=0, flying=flying, hands=hands)
 
 
 def _given_up(state: State) -> State:

@@ -14,7 +14,7 @@ from accounts.stripe.writes import WriteClient
 from daemon.act import Executor, Grounds
 from daemon.act.grounds import Acts
 from daemon.actions.shape import Hands, Place
-from daemon.desk import Staged
+from daemon.desk.request import Staged
 from daemon.observe.landscape import OF_STRIPE, reading_of
 from daemon.store import passes, worklist
 from tests.act.world import ATTEMPTS, Fragile, Plan, Way, open_hands

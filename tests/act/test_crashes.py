@@ -1,6 +1,8 @@
 """The executor dies at every commit and call boundary and is started again: one effect, an end, a whole journal."""
 
 import json
+import os
+import random
 import signal
 import subprocess
 import sys
@@ -10,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from daemon.store import attempts
 from tests.act.world import Crash, Plan, World, ours
 
 # What Stripe does with the first call, and whether a person has to have it done anew then.
@@ -22,6 +25,8 @@ ANSWERS: dict[str, dict[str, int]] = {
     "failed_for_good": {"errors_before_write": 1},
 }
 DAY = timedelta(days=1)
+NIGHTLY = "HISTORIES" in os.environ
+CRASHES = int(os.environ.get("HISTORIES", "12"))
 BOUNDARIES_MIN = 11  # claim, intent and conclusion have three each, the call has two
 
 
@@ -98,6 +103,43 @@ def test_a_crash_while_recovering_from_a_crash_changes_nothing(world: World, fir
             world.later(minutes=7)
         settled(world)
         check(world, row, charge, f"crash at {first}, then at {second}")
+    assert world.journal()
+
+
+def test_any_number_of_crashes_at_random_leave_one_refund_each(world: World) -> None:
+    """Traps T16, T17, T18, E9: again and again, wherever it is, with whatever Stripe answers meanwhile."""
+    seed = random.randrange(2**32) if NIGHTLY else 0
+    chance = random.Random(seed)
+    for number in range(CRASHES):
+        charge = world.charge()
+        row = world.approved(charge, expires_in=DAY)
+        story: list[tuple[str, int]] = []
+        for _ in range(chance.randint(1, 4)):
+            answer, at = chance.choice(sorted(ANSWERS)), chance.randrange(2 * BOUNDARIES_MIN)
+            story.append((answer, at))
+            world.fault(**ANSWERS[answer])
+            with suppress(Crash):
+                world.executor(Plan(at)).act(world.slug)
+            world.well()
+            world.later(minutes=chance.choice((0, 1, 7)))
+        settled(world)
+        check(world, row, charge, f"seed {seed}, run {number}: {story}")
+    assert world.journal()
+
+
+def test_what_a_dead_process_had_claimed_is_gone_on_with_as_soon_as_another_starts(world: World) -> None:
+    """Traps T16–T18: its lease would have run for minutes, and nobody is left to use it."""
+    for at in range(boundaries(world)):
+        charge = world.charge()
+        row = world.approved(charge)
+        with suppress(Crash):
+            world.executor(Plan(at)).act(world.slug)
+        with world.store.transaction() as session:
+            attempts.inherit(session, world.now())
+        for _ in range(3):
+            world.act()
+            world.later(seconds=10)
+        check(world, row, charge, f"crash at {at}")
     assert world.journal()
 
 

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 from accounts.money import CURRENCIES, Money, exponent, step
+from accounts.sandbox import objects
 from accounts.sandbox.server import Sandbox
 from accounts.sandbox.stripe.refunds import fail
 from accounts.stripe.connection import open_client
 from accounts.stripe.writes import WriteClient
 from daemon.actions.shape import BadDetails
-from daemon.desk import Refusal
+from daemon.core.canonical import Json
+from daemon.desk.refusals import Refusal
+from daemon.desk.request import Request
 from daemon.store.db import Store
 from tests.act.office import Office
 from tests.desk.rig import CASES, Rig
@@ -65,6 +68,32 @@ def test_a_refund_that_fails_after_all_stands_as_a_case_of_its_own(office: Offic
     assert made["id"] in case.object_ids
     assert office.desk.state(staged) == "succeeded", "what was done was done"
     assert len(office.refunds(charge)) == 1
+
+
+def test_evidence_that_was_approved_is_no_unapproved_move_though_nobody_had_read_the_dispute(
+    office: Office,
+) -> None:
+    """Whose it is was asked when it was staged, so that attempt and dispute are found on one customer."""
+    office.adopted()
+    at = int(office.desk.now().timestamp())
+    office.desk.put(
+        objects.dispute(
+            "dp_1", created=at, amount=10_000, currency="eur", charge=office.desk.charge(), due_by=at + 86_400
+        )
+    )
+    details: dict[str, Json] = {"dispute": "dp_1", "evidence": {"product_description": "A chair"}}
+    request = Request(account=office.slug, action="dispute_evidence", details=details)
+    staged = office.desk.desk.stage(office.agent, request, None)
+    case = office.desk.case(staged)
+    assert (case.subject_kind, case.subject_id) == ("customer", "cus_1")
+    for who in (office.ana, office.ben):
+        office.desk.approve(who, staged)
+    office.desk.later(seconds=11)
+    office.act()
+    for row in (("dispute", "dp_1"), ("customer", "cus_1")):
+        office.look(row)
+    assert office.desk.state(staged) == "succeeded"
+    assert not office.desk.rows(CASES, account=office.slug, kind="unapproved_money_move")
 
 
 @on_one_database

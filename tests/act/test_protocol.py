@@ -69,7 +69,7 @@ BROKEN = {
     "a call after the end of the lease": Rules(fenced=False),
     "a step with an old token": Rules(compares=False),
     "no look for the tag in a copy": Rules(executors=1, copies=True, looks_for_its_tag=False),
-    "done anew while something is under way": Rules(may_be_done_anew=lambda ago: True),
+    "done anew while something is under way": Rules(may_be_done_anew=lambda ago, stored: True),
     "a refusal of the second call taken for one of the first": Rules(after_call=always(Step.FAIL, Answer.REFUSED)),
     "a rebuff of the second call taken for one of the first": Rules(after_call=always(Step.REBUFF, Answer.REBUFFED)),
     "a lost answer taken for a refusal": Rules(after_call=always(Step.FAIL, Answer.LOST)),
@@ -92,7 +92,7 @@ BROKEN = {
     "no way out of unknown": Rules(
         executors=1,
         steps=without(Step.RETRY, proposal={"failed": "approved"}),
-        may_be_done_anew=lambda ago: False,
+        may_be_done_anew=lambda ago, stored: False,
     ),
     "nobody puts back what a dead one claimed": Rules(steps=without(Step.PUT_BACK, attempt={})),
 }  # fmt: skip

@@ -8,6 +8,7 @@ from typing import Any, cast
 import pytest
 
 from accounts.facts import Address, Entitlement, Subject
+from accounts.sandbox import objects
 from accounts.sandbox.business.opening import key_of
 from accounts.sandbox.server import Sandbox
 from accounts.stripe.reads import Reader
@@ -16,7 +17,10 @@ from daemon.act import Executor, Grounds
 from daemon.act.grounds import Acts
 from daemon.actions import BY_NAME
 from daemon.actions.shape import Place
-from daemon.desk import Refusal, Request, Staged
+from daemon.core.canonical import Json
+from daemon.core.drafts.evidence import LONG_TEXTS
+from daemon.desk.refusals import Refusal
+from daemon.desk.request import Request, Staged
 from daemon.store import records
 from daemon.store.db import Store
 from daemon.wiring.hands import hands_of
@@ -65,10 +69,10 @@ class Office:
         self.agent, self.ana = desk.agent("shop"), desk.person("ana")
         desk.person("ben")  # so that nobody works alone
 
-    def stage(self, name: str) -> Staged:
+    def stage(self, name: str, **changes: Json) -> Staged:
         details = EXAMPLES[name].details(self.rig.record_key)
         more = {"customer": "cus_1"} if name == "message" else {}
-        asked = Request(account=self.desk.slug, action=name, details={**details, **more})
+        asked = Request(account=self.desk.slug, action=name, details={**details, **more, **changes})
         return self.desk.desk.stage(self.agent, asked, None)
 
     def act(self) -> None:
@@ -85,6 +89,15 @@ class Office:
             self.desk.wakes,
             self.desk.now,
         ).act(slug)
+
+    def done(self, staged: Staged) -> None:
+        """Approved, and the executor came by."""
+        self.desk.approve(self.ana, staged)
+        self.desk.later(seconds=11)
+        self.act()
+
+    def submissions(self) -> int:
+        return int(self.shop.look("dispute", "dp_1")["evidence_details"]["submission_count"])
 
 
 @pytest.fixture
@@ -137,6 +150,74 @@ def test_what_changed_since_the_reviewer_looked_is_not_done(name: str, office: O
     assert office.rig.writes() == before
     assert office.rig.box.messages == []
     assert office.rig.tasks() == []
+
+
+def test_evidence_is_staged_any_number_of_times_and_submitted_once(office: Office) -> None:
+    """Trap E10: drafts by approval, one submission, a second one refused, and one that is late refused with why."""
+    for draft in ("A chair", "A red chair"):
+        staged = office.stage("dispute_evidence", evidence={"product_description": draft}, submit=False)
+        office.done(staged)
+        assert (office.desk.state(staged), office.submissions()) == ("succeeded", 0)
+    both = [office.stage("dispute_evidence"), office.stage("dispute_evidence", evidence={})]
+    office.desk.approve(office.ana, both[0])
+    office.done(both[1])
+    office.act()
+    assert sorted(map(office.desk.state, both)) == ["stale", "succeeded"]
+    assert office.submissions() == 1
+    with pytest.raises(Refusal, match="submitted already, and Stripe takes it once"):
+        office.stage("dispute_evidence", evidence={"product_description": "Another chair"})
+
+
+def test_evidence_after_its_time_is_refused_with_the_reason(office: Office) -> None:
+    """Trap E10: past its deadline, when it is asked for and when it is approved."""
+    staged = office.stage("dispute_evidence")
+    office.desk.later(days=6, hours=23)
+    early = office.stage("dispute_evidence", evidence={})
+    office.desk.later(hours=2)
+    with pytest.raises(Refusal, match="is over"):
+        office.stage("dispute_evidence", submit=False)
+    for each in (staged, early):
+        with pytest.raises(Refusal) as refused:
+            office.desk.approve(office.ana, each)
+        assert refused.value.code in {"expired", "moot"}
+    office.act()
+    assert office.submissions() == 0
+
+
+def test_evidence_that_stripe_would_not_take_whole_never_spends_the_submission(office: Office) -> None:
+    """Trap E11: too much text, and files that are too large together."""
+    for number in (2, 3):
+        office.shop.put(
+            objects.file(
+                f"file_{number}", created=office.shop.now(), purpose="dispute_evidence", size=2_500_000,
+                filename="a.pdf", type="pdf",
+            )
+        )  # fmt: skip
+    much: dict[str, Json] = dict.fromkeys(sorted(LONG_TEXTS), "x" * 20_000)
+    large: list[Json] = [{"field": "receipt", "file": "file_2"}, {"field": "refund_policy", "file": "file_3"}]
+    for changes, why in (({"evidence": much}, "150,000"), ({"files": large}, "4,500,000")):
+        with pytest.raises(Refusal, match=why) as refused:
+            office.stage("dispute_evidence", **changes)
+        assert refused.value.code == "bad_details"
+    assert office.submissions() == 0
+    assert office.rig.writes() == {}
+
+
+def test_evidence_that_somebody_submitted_in_the_dashboard_blocks_ours(office: Office) -> None:
+    """Trap T26: the submission count goes from 0 to 1 between the approval and the call."""
+    staged = office.stage("dispute_evidence")
+    office.desk.approve(office.ana, staged)
+    office.shop.client().v1.disputes.update(
+        "dp_1", {"evidence": {"uncategorized_text": "By hand"}, "submit": True}
+    )
+    office.desk.later(seconds=11)
+    office.act()
+    assert (office.desk.state(staged), office.desk.state(staged, 2)) == ("stale", "pending")
+    with pytest.raises(Refusal, match="submitted already"):
+        office.desk.desk.approve(office.ana, staged.case_id, 2, str(office.desk.row(staged, 2).state_hash))
+    office.act()
+    assert office.submissions() == 1
+    assert office.shop.look("dispute", "dp_1")["evidence"]["product_description"] is None
 
 
 @on_one_database

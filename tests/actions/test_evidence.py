@@ -27,7 +27,8 @@ def staged(rig: Rig, **texts: str) -> None:
     rig.shop.change("dispute", "dp_1", evidence=dispute["evidence"] | texts, evidence_details=told)
 
 
-def test_e10_evidence_is_staged_as_often_as_wanted_and_submitted_once(rig: Rig) -> None:
+def test_evidence_is_staged_as_often_as_wanted_and_submitted_once(rig: Rig) -> None:
+    """Trap E10: any number of drafts, one submission, and a second one is refused."""
     for number in range(3):
         rig.act(
             evidence,
@@ -43,12 +44,14 @@ def test_e10_evidence_is_staged_as_often_as_wanted_and_submitted_once(rig: Rig) 
     assert "submitted already" in rig.refusal(evidence, details())
 
 
-def test_e10_past_its_time_it_is_refused_with_the_reason(rig: Rig) -> None:
+def test_past_its_time_it_is_refused_with_the_reason(rig: Rig) -> None:
+    """Trap E10: past its `due_by`."""
     rig.shop.sandbox.on_loop(lambda: rig.shop.sandbox.world.clock.advance(7 * DAY_S + 3600))
     assert "time to answer dp_1 (49.00 USD) is over" in rig.refusal(evidence, details())
 
 
-def test_e10_a_clock_that_is_minutes_fast_refuses_nothing_that_is_still_in_time(rig: Rig) -> None:
+def test_a_clock_that_is_minutes_fast_refuses_nothing_that_is_still_in_time(rig: Rig) -> None:
+    """Trap E10: our clock and theirs differ."""
     due = datetime.fromtimestamp(rig.shop.look("dispute", "dp_1")["evidence_details"]["due_by"], UTC)
     asked, seen = rig.ask(evidence, details())
     assert evidence.preflight(asked, seen, due + timedelta(minutes=4)) is None
@@ -73,14 +76,15 @@ def test_a_dispute_that_says_so_takes_no_answer_at_all(rig: Rig) -> None:
     assert "no answer at all" in rig.refusal(evidence, details())
 
 
-def test_e12_an_unknown_deadline_does_not_keep_anybody_from_answering(rig: Rig) -> None:
+def test_an_unknown_deadline_does_not_keep_anybody_from_answering(rig: Rig) -> None:
     told = rig.shop.look("dispute", "dp_1")["evidence_details"] | {"due_by": None}
     rig.shop.change("dispute", "dp_1", evidence_details=told)
     rig.act(evidence, details())
     assert rig.shop.look("dispute", "dp_1")["status"] == "under_review"
 
 
-def test_e11_too_much_text_is_refused_before_the_one_submission_is_spent(rig: Rig) -> None:
+def test_too_much_text_is_refused_before_the_one_submission_is_spent(rig: Rig) -> None:
+    """Trap E11: more text than Stripe takes, together or in one field."""
     texts: dict[str, Json] = dict.fromkeys(sorted(LONG_TEXTS), "x" * 20000)
     with pytest.raises(BadDetails, match="150,000"):
         evidence.read(details(texts), rig.place)
@@ -88,13 +92,15 @@ def test_e11_too_much_text_is_refused_before_the_one_submission_is_spent(rig: Ri
         evidence.read(details({"uncategorized_text": "x" * 20_001}), rig.place)
 
 
-def test_e11_what_lies_at_stripe_already_counts_too(rig: Rig) -> None:
+def test_what_lies_at_stripe_already_counts_too(rig: Rig) -> None:
+    """Trap E11: what would be submitted is all of it, not only what is sent."""
     staged(rig, customer_name="x" * 149_990)
     assert "150,000" in rig.refusal(evidence, details({"product_description": "A chair, and more"}))
     assert rig.shop.look("dispute", "dp_1")["evidence_details"]["submission_count"] == 0
 
 
-def test_e11_a_file_that_is_too_large_or_none_at_all_is_refused_before(rig: Rig) -> None:
+def test_a_file_that_is_too_large_or_none_at_all_is_refused_before(rig: Rig) -> None:
+    """Trap E11: files that are too large together, no evidence, or not there."""
     for number in (2, 3):
         rig.shop.put(
             objects.file(
@@ -148,7 +154,8 @@ def test_what_lies_there_can_be_submitted_as_it_is_but_not_nothing(rig: Rig) -> 
     assert rig.shop.look("dispute", "dp_1")["status"] == "under_review"
 
 
-def test_t26_evidence_that_was_submitted_in_the_dashboard_blocks_ours(rig: Rig) -> None:
+def test_evidence_that_was_submitted_in_the_dashboard_blocks_ours(rig: Rig) -> None:
+    """Trap T26: the submission count has gone from 0 to 1."""
     before = rig.material(evidence, details())
     rig.shop.client().v1.disputes.update(
         "dp_1", {"evidence": {"uncategorized_text": "By hand"}, "submit": True}

@@ -1,21 +1,16 @@
 """Mail: encrypted, to the addresses meant and nobody else, and honest about what nobody knows."""
 
 import socket
-import ssl
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
-from ipaddress import ip_address
-from pathlib import Path
+from datetime import UTC, datetime
 
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
 
 from accounts.errors import Refused, Uncertain
 from accounts.mail import Mailer, MailServer
 from accounts.secret import Secret
 from tests.actions.postbox import HOST, Postbox, postbox
+from tests.certificates import Issuer
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 FINANCE = ("finance@example.com",)
@@ -33,35 +28,9 @@ def mailer(box: Postbox, **more: object) -> Mailer:
 
 
 @pytest.fixture(scope="module")
-def certificate(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A certificate of this machine that nobody else trusts."""
-    key = ec.generate_private_key(ec.SECP256R1())
-    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, HOST)])
-    now = datetime.now(UTC)
-    made = (
-        x509.CertificateBuilder()
-        .subject_name(name)
-        .issuer_name(name)
-        .public_key(key.public_key())
-        .serial_number(1)
-        .not_valid_before(now - timedelta(days=1))
-        .not_valid_after(now + timedelta(days=1))
-        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ip_address(HOST))]), critical=False)
-        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
-        .sign(key, hashes.SHA256())
-    )
-    path = tmp_path_factory.mktemp("tls") / "own.pem"
-    private = key.private_bytes(
-        serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-    )
-    path.write_bytes(private + made.public_bytes(serialization.Encoding.PEM))
-    return path
-
-
-def its_own(certificate: Path) -> ssl.SSLContext:
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(certificate)
-    return context
+def issuer() -> Issuer:
+    """Who signs for this machine, and whom nobody else trusts."""
+    return Issuer()
 
 
 def test_a_message_arrives_whole_and_tells_how_to_get_no_more_of_them(box: Postbox) -> None:
@@ -139,13 +108,13 @@ def test_a_server_that_is_not_there_was_sent_nothing() -> None:
     assert raised.value.nothing_done
 
 
-def test_mail_and_password_go_out_encrypted(certificate: Path) -> None:
-    with postbox(its_own(certificate), user="billing") as box:
+def test_mail_and_password_go_out_encrypted(issuer: Issuer) -> None:
+    with postbox(issuer.serving(HOST), user="billing") as box:
         sender = mailer(
             box,
             user="billing",
             password=lambda: Secret("open sesame"),
-            trust=lambda: ssl.create_default_context(cafile=str(certificate)),
+            trust=issuer.trusted,
         )
         sender.send(FINANCE, "a", "b", key="k")
         assert box.encrypted == [True]
@@ -153,14 +122,14 @@ def test_mail_and_password_go_out_encrypted(certificate: Path) -> None:
             box,
             user="billing",
             password=lambda: Secret("open barley"),
-            trust=lambda: ssl.create_default_context(cafile=str(certificate)),
+            trust=issuer.trusted,
         )
         with pytest.raises(Refused, match="user and password"):
             stranger.send(FINANCE, "a", "b", key="k")
 
 
-def test_a_certificate_that_nobody_vouches_for_is_not_trusted(certificate: Path) -> None:
-    with postbox(its_own(certificate)) as box:
+def test_a_certificate_that_nobody_vouches_for_is_not_trusted(issuer: Issuer) -> None:
+    with postbox(issuer.serving(HOST)) as box:
         with pytest.raises(Refused, match="certificate"):
             mailer(box).send(FINANCE, "a", "b", key="k")
         assert box.messages == []

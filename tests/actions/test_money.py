@@ -36,7 +36,8 @@ def test_a_capture_in_a_currency_without_cents_counts_whole_units(rig: Rig) -> N
     assert rig.shop.look("payment_intent", "pi_3")["amount_received"] == 4000
 
 
-def test_e15_more_than_was_authorized_is_not_captured(rig: Rig) -> None:
+def test_more_than_was_authorized_is_not_captured(rig: Rig) -> None:
+    """Trap E15: an amount above what can be taken."""
     assert "only 49.00 USD can be captured" in rig.refusal(capture, {**CAPTURE, "amount": 490_000})
 
 

@@ -4,6 +4,7 @@ import json
 import re
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -210,7 +211,7 @@ def test_the_database_and_the_files_are_looked_at_too(config: Path) -> None:
     folder = config.parent
     (folder / "policy.toml").write_text("[grace")
     (folder / "reconciled.key").write_text("short")
-    with sqlite3.connect(folder / "reconciled.db") as other:
+    with closing(sqlite3.connect(folder / "reconciled.db")) as other, other:
         other.execute("create table somebody_elses (x)")
     text = problems(check(load(config)))
     for where in ("policies.default: ", "daemon.secret_key: ", "daemon.database: "):

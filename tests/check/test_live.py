@@ -13,7 +13,7 @@ from accounts.facts import Subject
 from accounts.sandbox.server import Sandbox
 from daemon import cli
 from daemon.canary import CANARY
-from daemon.check.live import Line, check_live, scraped, span, spelled
+from daemon.check.live import Line, check_live, diagnosed, scraped, span, spelled
 from daemon.cli.terminal import OK, PROBLEMS, now
 from daemon.run import Daemon
 from daemon.scan import EVERYTHING
@@ -23,7 +23,7 @@ from daemon.wiring.flows import FIGURES
 from metrics.catalog import VERDICTS, canary, event_verdicts
 from metrics.numbers import NUMBERS
 from tests.cli.pretend import configured, daemon_of, until
-from tests.grafana.programs import free_port
+from tests.ports import free_port
 
 RUNBOOKS: Final = Path(__file__).parents[2] / "grafana" / "runbooks"
 TITLES: Final = [number.title for number in NUMBERS]
@@ -150,3 +150,41 @@ def test_a_number_says_how_bad_it_is_and_whose_runbook_that_is() -> None:
 )
 def test_a_span_is_said_in_its_two_largest_units(seconds: float, said: str) -> None:
     assert span(seconds) == said
+
+
+@pytest.mark.parametrize(
+    ("sample", "what", "runbook"),
+    [
+        ('cases{kind="unapproved_money_move",state="open"} 2', "Safety", "UnapprovedMoneyMove"),
+        ('cases{kind="executed_differently",state="open"} 1', "Callers", "ExecutedDifferently"),
+        ('cases{kind="rule_storm",state="open"} 1', "Rules", "RuleStorm"),
+        ('cases{kind="event_gap",state="open"} 1', "Webhooks", "GapFound"),
+        ('proposals{state="unknown"} 1', "Attempts", "ActionUnknown"),
+        ('undelivered{state="dead"} 1', "Deliveries", "DeliveriesDead"),
+        ("scheduler_heartbeat_timestamp_seconds 999000", "Clock", "SchedulerStalled"),
+        ("metrics_snapshot_timestamp_seconds 999000", "Database", "SnapshotStale"),
+        ('canary_timestamp_seconds{stage="taken"} 999000', "Canary", "CanaryLate"),
+        ("dead_letter_oldest_timestamp_seconds 900000", "Set aside", "DeadLetterOld"),
+        ("proposal_oldest_timestamp_seconds 900000", "Decisions", "ApprovalsOverdue"),
+        ('disagreement_oldest_timestamp_seconds{system="crm"} 100000', "Unsettled", "DisagreementOld"),
+        ('stripe_read_budget_used_ratio{account="eu"} 0.85', "Account eu", "ReadBudgetHigh"),
+        ('stripe_read_budget_used_ratio{account="eu"} 0.95', "Account eu", "ReadBudgetSpent"),
+        ('account_key_usable{account="eu"} 0', "Account eu", "AccountKeyUnusable"),
+        ("config_last_reload_successful 0", "Configuration", "ReloadRefused"),
+    ],
+)
+def test_what_an_alert_would_say_is_said_at_once_with_its_runbook(
+    sample: str, what: str, runbook: str
+) -> None:
+    account = 'reconciled_account_info{account="eu"} 1'
+    lines = diagnosed(scraped(f"{account}\nreconciled_{sample}\n"), 1_000_000.0)
+    assert [(line.what, line.runbook) for line in lines if line.level != "ok"] == [
+        (what, f"Reconciled{runbook}")
+    ]
+    assert (RUNBOOKS / f"Reconciled{runbook}.md").exists()
+
+
+def test_a_process_without_a_clock_is_not_called_late() -> None:
+    assert all(
+        line.level == "ok" for line in diagnosed(scraped("reconciled_canary_timestamp_seconds 0\n"), 1e9)
+    )

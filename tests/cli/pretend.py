@@ -16,7 +16,7 @@ from daemon.cli.terminal import now
 from daemon.run import Daemon, open_daemon
 from daemon.settings import Configuration
 
-PATIENCE_S = 60.0
+PATIENCE_S = 180.0  # a few seconds are usual, on a machine with nothing else to do
 
 
 def configured(

@@ -5,13 +5,14 @@ import io
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 
 from accounts.sandbox.configuration import configuration
 from accounts.sandbox.server import Sandbox
-from daemon import cli
+from daemon import cli, once
 
 
 @pytest.fixture(scope="module")
@@ -49,10 +50,11 @@ def test_a_sweep_finds_exactly_what_is_planted(
 
 def test_every_item_has_the_promised_shape(config: str, capsys: pytest.CaptureFixture[str]) -> None:
     promised = (
-        "id account stripe_account kind subject ids title severity state substate opened_at due_at amount"
+        "id account stripe_account kind subject ids title severity state substate opened_at due_at amount "
+        "currency assignee assignee_name"
     )
     for item in listed(config, capsys)["items"]:
-        assert list(item) == [*promised.split(), "currency"]
+        assert list(item) == promised.split()
 
 
 def test_pages_follow_one_another_without_gap_or_repetition(
@@ -112,6 +114,21 @@ def test_a_second_sweep_over_an_unchanged_world_writes_no_journal(
     assert listed(config, capsys) == before
     cli.run(["--config", config, "journal", "head"])
     assert capsys.readouterr().out == head
+
+
+def test_a_crm_that_comes_back_within_seconds_is_read_by_the_same_sweep(
+    sandbox: Sandbox, config: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waited: list[float] = []
+
+    def sleep(wait_s: float) -> None:
+        waited.append(wait_s)
+        sandbox.end_incident("crm_down")
+
+    sandbox.incident("crm_down")
+    monkeypatch.setattr(once, "time", SimpleNamespace(sleep=sleep))
+    assert cli.run(["--config", config, "sweep", "--once"]) == 0
+    assert waited == [0.5]
 
 
 def test_the_policy_in_force_is_shown_and_a_changed_one_waits(

@@ -5,6 +5,7 @@ import io
 import json
 import re
 import sqlite3
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -41,7 +42,7 @@ def written(config: str) -> str:
 
 
 def tampered(config: str, *statements: str) -> None:
-    with sqlite3.connect(Path(config).parent / "reconciled.db") as attacker:
+    with closing(sqlite3.connect(Path(config).parent / "reconciled.db")) as attacker, attacker:
         triggers = attacker.execute("select name from sqlite_master where type = 'trigger'").fetchall()
         for (name,) in triggers:
             attacker.execute(f"drop trigger {name}")

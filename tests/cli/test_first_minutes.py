@@ -50,7 +50,7 @@ def test_init_writes_what_it_says_and_overwrites_nothing(
 def test_what_cannot_be_done_is_a_sentence_and_an_exit_code(
     arguments: list[str], code: int, sentence: str
 ) -> None:
-    result = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=60)
+    result = subprocess.run([COMMAND, *arguments], capture_output=True, text=True, check=False, timeout=180)
     assert result.returncode == code
     assert sentence in result.stderr
     assert "Traceback" not in result.stderr + result.stdout

@@ -14,6 +14,7 @@ from accounts.facts import Subject
 from accounts.sandbox.server import Sandbox
 from daemon import cli, following, rejudge
 from daemon.cli import terminal
+from daemon.cli.late import INTERRUPTED
 from daemon.cli.progress import Shown
 from daemon.cli.terminal import now
 from daemon.following import Demanded
@@ -24,7 +25,7 @@ from daemon.store.worklist import Taken
 from daemon.sweep import units
 from daemon.sweep.classes import CLASSES
 from daemon.sweep.report import Step
-from tests.cli.pretend import answer, configured, daemon_of, until, waiting_disputes
+from tests.cli.pretend import answer, daemon_of, until, waiting_disputes
 
 LEASE = timedelta(minutes=1)
 Said = pytest.CaptureFixture[str]
@@ -34,13 +35,6 @@ Said = pytest.CaptureFixture[str]
 def sandbox() -> Iterator[Sandbox]:
     with Sandbox.start(accounts=2, customers=45) as running:
         yield running
-
-
-@pytest.fixture
-def config(sandbox: Sandbox, tmp_path: Path) -> str:
-    path = configured(sandbox, tmp_path)
-    assert cli.run(["--config", path, "sweep"]) == 0
-    return path
 
 
 @pytest.fixture
@@ -110,7 +104,7 @@ def test_ctrl_c_ends_the_command_and_not_the_daemon(
     with daemon_of(config) as daemon:
         with monkeypatch.context() as patch:
             patch.setattr(time, "sleep", interrupted)
-            assert sweep(config) == terminal.INTERRUPTED
+            assert sweep(config) == INTERRUPTED
         assert "No longer followed. The daemon goes on" in capsys.readouterr().err
         until(lambda: not demanded(store))
         assert daemon.server.port

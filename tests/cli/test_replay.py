@@ -24,13 +24,6 @@ def sandbox() -> Iterator[Sandbox]:
         yield running
 
 
-@pytest.fixture
-def config(sandbox: Sandbox, tmp_path: Path) -> str:
-    path = configured(sandbox, tmp_path)
-    assert cli.run(["--config", path, "sweep"]) == 0
-    return path
-
-
 def run(config: str, *arguments: str) -> int:
     return cli.run(["--config", config, "replay", "--account", "acme-eu", *arguments])
 

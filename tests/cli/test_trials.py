@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ def stricter(tmp_path: Path) -> str:
 
 
 def contents(config: str) -> list[str]:
-    with sqlite3.connect(Path(config).with_name("reconciled.db")) as connection:
+    with closing(sqlite3.connect(Path(config).with_name("reconciled.db"))) as connection, connection:
         return list(connection.iterdump())
 
 

@@ -12,6 +12,12 @@ from accounts.crm import Crm
 from accounts.entitlements import Entitlements
 from tests.contract import rigs
 from tests.contract.rigs import Rig
+from tests.contract.web import TOKEN
+
+
+@pytest.fixture(autouse=True)
+def _token(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TEST_TOKEN", TOKEN)
 
 
 @pytest.fixture(scope="session")

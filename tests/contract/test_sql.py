@@ -4,6 +4,7 @@ import itertools
 import sqlite3
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -88,13 +89,27 @@ def test_columns_that_do_not_bear_our_names_are_named(sqlite: Path, query: str, 
 
 @pytest.mark.parametrize(
     "spoilt",
-    ["mrr = x'00ff'", "mrr = 'lots'", "mrr = 9e999", "id = x'00'", "id = null", "renewal_date = '31/12/2026'",
-     "stripe_customer_id = 'two words'", "updated_at = -5", "currency = 'euros'"],
+    ["mrr = x'00ff'", "mrr = 'lots'", "mrr = 9e999", "renewal_date = '31/12/2026'", "updated_at = -5",
+     "currency = 'euros'", "id = x'00' where id = '1010'", "id = null where id = '1010'",
+     "stripe_customer_id = 'two words' where id = '1010'"],
 )  # fmt: skip
-def test_a_value_that_makes_no_sense_is_a_sentence(sqlite: Path, spoilt: str) -> None:
-    change(sqlite, f"update crm_accounts set {spoilt} where id = '1010'")
+def test_values_that_make_no_sense_are_a_sentence(sqlite: Path, spoilt: str) -> None:
+    change(sqlite, f"update crm_accounts set {spoilt}")
     with pytest.raises(Malformed, match=r"^CRM db: .*\.$"):
         read(opened(sqlite))
+
+
+@pytest.mark.parametrize(
+    ("spoilt", "lost"),
+    [("mrr = x'00ff'", "mrr"), ("mrr = 9e999", "mrr"), ("renewal_date = '31/12/2026'", "renewal"),
+     ("updated_at = -5", "updated"), ("currency = 'euros'", "currency mrr")],
+)  # fmt: skip
+def test_one_value_that_makes_no_sense_is_left_out(sqlite: Path, spoilt: str, lost: str) -> None:
+    sound = read(opened(sqlite))
+    change(sqlite, f"update crm_accounts set {spoilt} where id = '1010'")
+    left = read(opened(sqlite))
+    gone: dict[str, Any] = dict.fromkeys(lost.split())
+    assert left == [replace(each, **gone) if each.key == "1010" else each for each in sound]
 
 
 def test_text_in_another_encoding_is_a_sentence(sqlite: Path) -> None:

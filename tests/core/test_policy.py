@@ -206,6 +206,11 @@ def test_all_problems_are_told_at_once() -> None:
     assert "never done without a person" in found["auto.0.action"]
 
 
+def test_a_policy_may_have_messages_of_its_own() -> None:
+    policy = read_policy('[templates]\nfarewell = { subject = "Bye", body = "Your {{ plan }} ends soon." }')
+    assert policy.templates["farewell"].subject == "Bye"
+
+
 @pytest.mark.parametrize(
     "text",
     ["[grace", "a = 1\na = 2", "x = 9" + "9" * 5000, "[" * 100_000],

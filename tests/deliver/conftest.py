@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from accounts.sandbox.server import Sandbox
+from daemon import cli
 from daemon.store.db import Store
 from tests.actions.postbox import Postbox, postbox
-from tests.deliver.office import Office
+from tests.deliver.office import Command, Office
 from tests.deliver.receiver import Receiver
 from tests.store.conftest import empty_url, postgres_template, server, sqlite_template, store, url
 
@@ -32,6 +33,21 @@ def office(sandbox: Sandbox, store: Store, receiver: Receiver, tmp_path: Path) -
     more = f'[callbacks]\nallow = ["api.example.com", "127.0.0.1:{receiver.port}"]\n'
     with Office(sandbox, store, tmp_path / "etc", more=more) as opened:
         yield opened
+
+
+@pytest.fixture
+def reconciled(office: Office, url: str, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Runs a command on the office's installation."""
+    config = office.folder / "reconciled.toml"
+    config.write_text(config.read_text().replace("sqlite:///reconciled.db", url))
+
+    def run(*arguments: str) -> tuple[int, str]:
+        capsys.readouterr()
+        code = cli.run(["--config", str(config), *arguments])
+        captured = capsys.readouterr()
+        return code, captured.out or captured.err
+
+    return run
 
 
 @pytest.fixture(scope="session")

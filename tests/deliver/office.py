@@ -6,8 +6,9 @@ with Office(sandbox, store, folder, more='[callbacks]\\nallow = ["127.0.0.1:9"]'
     office.send()
 """
 
+import ssl
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from accounts.callbacks.addresses import Resolve
 from accounts.sandbox.business.opening import key_of
 from accounts.sandbox.server import Sandbox
 from daemon.deliver import PAUSES, Deliver
-from daemon.desk import Staged
+from daemon.desk.request import Staged
 from daemon.store import callback_secrets
 from daemon.store.db import Store
 from daemon.wiring import secret_key
@@ -27,6 +28,7 @@ from daemon.wiring.executing import executor_of
 from daemon.wiring.outward import outward
 from tests.desk.rig import OUTBOX, TOKENS, Rig
 
+Command = Callable[..., tuple[int, str]]  # by its words, to its exit code and what it printed
 UNDO = timedelta(seconds=11)  # a little longer than an approval may be taken back
 READS_ONLY = frozenset(
     f"rak_{name}_read" for name in ("charge", "refund", "payment_intent", "dispute", "accounts_kyc_basic")
@@ -68,12 +70,17 @@ class Office(Rig):
         key = account.keys[key_of(account, "act")]
         self.sandbox.on_loop(lambda: setattr(key, "permissions", READS_ONLY))
 
-    def deliver(self, allow: Sequence[str], resolve: Resolve) -> Deliver:
-        """A sender in whose world names lead elsewhere."""
+    def deliver(
+        self,
+        allow: Sequence[str],
+        resolve: Resolve,
+        trust: Callable[[], ssl.SSLContext] = ssl.create_default_context,
+    ) -> Deliver:
+        """A sender in whose world names lead elsewhere, and others are trusted."""
         return Deliver(
             self.store,
             secret_key=secret_key(self.settings),
-            caller=Caller(Allowed(allow), resolve=resolve),
+            caller=Caller(Allowed(allow), resolve=resolve, trust=trust),
             mailer=None,
             now=self.now,
             stop=threading.Event(),
@@ -102,8 +109,7 @@ class Office(Rig):
         """What signs the shop's callbacks now, the newest first."""
         with self.store.reading() as session:
             held = callback_secrets.holding(session, secret_key(self.settings), self.shop.id, self.now())
-        assert held is not None
-        return [each.reveal() for each in held.holding]
+        return [each.reveal() for each in held]
 
     def rotate(self) -> None:
         with self.store.transaction() as session:

@@ -1,6 +1,7 @@
 """Somebody who is called: a real HTTP server on this machine that keeps what it gets and answers as it is told."""
 
 import json
+import ssl
 import threading
 from collections import deque
 from dataclasses import dataclass
@@ -25,8 +26,9 @@ class Call:
 class Receiver:
     """Takes everything, unless there are other answers in line; while it is held, it keeps its callers waiting."""
 
-    def __init__(self, host: str = "127.0.0.1") -> None:
+    def __init__(self, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None) -> None:
         self.calls: list[Call] = []
+        self.names: list[str | None] = []  # which server each caller meant, before anything else was said
         self.answers: deque[int] = deque()
         self.location = "http://127.0.0.1:1/"
         self.asked = threading.Event()
@@ -42,6 +44,9 @@ class Receiver:
                 pass
 
         self._server = ThreadingHTTPServer((host, 0), Handler)
+        if tls is not None:
+            tls.sni_callback = lambda connection, name, context: self.names.append(name)
+            self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.01,))
         self.host, self.port = host, int(self._server.server_address[1])
 

@@ -85,11 +85,14 @@ def test_a_host_is_called_at_443_or_at_the_port_that_is_named() -> None:
     assert NAMED.place("https://hooks.example.com:8443/h").port == 8443
 
 
-def test_this_machine_is_called_only_where_it_is_named_with_its_port(receiver: Receiver) -> None:
-    with pytest.raises(Blocked):
-        Caller(Allowed(["127.0.0.1"])).post(receiver.url, {}, b"{}")
+@pytest.mark.parametrize("named", ["127.0.0.1", "127.0.0.1:{port}"])
+def test_this_machine_is_called_only_where_it_is_named(receiver: Receiver, named: str) -> None:
+    for others in ("api.example.com", "localhost", "127.0.0.1:1"):
+        with pytest.raises(Blocked):
+            Caller(Allowed([others])).post(receiver.url, {}, b"{}")
     assert receiver.calls == []
-    Caller(Allowed([f"127.0.0.1:{receiver.port}"])).post(receiver.url, {"x-a": "1"}, b'{"a":1}')
+    allowed = Allowed([named.format(port=receiver.port)])
+    Caller(allowed).post(receiver.url, {"x-a": "1"}, b'{"a":1}')
     (call,) = receiver.calls
     assert (call.path, call.said, call.headers["x-a"]) == ("/hook", {"a": 1}, "1")
     assert call.headers["host"] == f"127.0.0.1:{receiver.port}"

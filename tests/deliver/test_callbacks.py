@@ -11,18 +11,18 @@ import standardwebhooks.webhooks
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from daemon.deliver import JITTER, PAUSES, TRIES_MAX
-from daemon.desk import Refusal
+from daemon.desk.refusals import Refusal
 from daemon.store import outbox
 from metrics.catalog import deliveries
 from tests.deliver.office import UNDO, Office
 from tests.deliver.receiver import PATIENCE_S, Call, Receiver
+from tests.exemplars import ids
 
 DAY = timedelta(days=1)
 ELSEWHERE = "https://api.example.com/hook"
 
 
-@pytest.fixture(autouse=True)
-def their_clock(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+def clock_of(office: Office) -> type[datetime]:
     """A receiver's library asks the time: that of the pretend world."""
 
     class Clock(datetime):
@@ -30,7 +30,12 @@ def their_clock(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         def now(cls, tz: tzinfo | None = None) -> Any:
             return office.now()
 
-    monkeypatch.setattr(standardwebhooks.webhooks, "datetime", Clock)
+    return Clock
+
+
+@pytest.fixture(autouse=True)
+def their_clock(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(standardwebhooks.webhooks, "datetime", clock_of(office))
 
 
 def verified(call: Call, secret: str) -> bool:
@@ -63,6 +68,9 @@ def test_a_decision_is_told_signed_as_standard_webhooks_has_it(office: Office, r
     assert [each.state for each in office.outbox()] == ["delivered"]
     office.send()
     assert len(receiver.calls) == 1
+    assert ids("deliveries_total", channel="callback", outcome="delivered") == {
+        "message_id": call.headers["webhook-id"]
+    }
 
 
 def test_a_receiver_whose_clock_is_minutes_off_refuses_what_was_signed(

@@ -1,35 +1,18 @@
 """`reconciled callbacks` and `erase`, as an owner at the machine meets them."""
 
 import json
-from collections.abc import Callable
 
 import pytest
 
-from daemon import cli
+from accounts.facts import Subject
 from daemon.deliver import TRIES_MAX
-from daemon.store import personal
+from daemon.store import personal, worklist
 from daemon.store.personal import PERSONAL
-from tests.deliver.office import Office
+from tests.deliver.office import Command, Office
 from tests.deliver.receiver import Receiver
 from tests.desk.rig import PROPOSALS
 
-Command = Callable[..., tuple[int, str]]
 WORDS = "Ada from Berlin would like her money back"
-
-
-@pytest.fixture
-def reconciled(office: Office, url: str, capsys: pytest.CaptureFixture[str]) -> Command:
-    """Runs a command on the office's installation; its exit code, and what it printed."""
-    config = office.folder / "reconciled.toml"
-    config.write_text(config.read_text().replace("sqlite:///reconciled.db", url))
-
-    def run(*arguments: str) -> tuple[int, str]:
-        capsys.readouterr()
-        code = cli.run(["--config", str(config), *arguments])
-        captured = capsys.readouterr()
-        return code, captured.out or captured.err
-
-    return run
 
 
 def pieces(office: Office) -> list[str]:
@@ -112,6 +95,23 @@ def test_erasing_removes_what_is_personal_and_the_chain_still_verifies(
     assert reconciled("journal", "verify")[0] == 0
 
 
+def test_what_was_written_while_a_payment_was_nobodys_goes_with_its_customer(
+    office: Office, reconciled: Command
+) -> None:
+    charge = office.charge(customer=None)
+    staged = office.stage(office.shop, charge, justification=WORDS)
+    office.change_charge(charge, customer="cus_1")
+    with office.store.transaction() as session:
+        worklist.mark(session, [Subject(office.slug, "charge", charge)], office.now())
+    while office.works.loop.look_at(office.slug):
+        pass
+    assert office.case(staged).subject_id == "cus_1"
+    assert office.rows(PERSONAL, subject_id=charge)
+    assert reconciled("erase", "cus_1", "--yes")[0] == 0
+    assert not office.rows(PERSONAL)
+    assert office.shown(staged)["untrusted"]["justifications"] == []
+
+
 def test_an_account_is_asked_for_where_several_know_the_id(office: Office, reconciled: Command) -> None:
     office.stage(office.shop, office.charge(), justification=WORDS)
     with office.store.transaction() as session:
@@ -124,9 +124,12 @@ def test_an_account_is_asked_for_where_several_know_the_id(office: Office, recon
     assert pieces(office) == ["note"], "the other account's stays"
 
 
-def test_nothing_is_erased_unasked_or_of_nobody(office: Office, reconciled: Command) -> None:
+def test_nothing_is_erased_against_somebodys_word_or_of_nobody(
+    office: Office, reconciled: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
     office.stage(office.shop, office.charge(), justification=WORDS)
-    assert reconciled("erase", "cus_1", "--account", office.slug)[0] != 0, "nobody answers the question"
+    monkeypatch.setattr("daemon.cli.erasing.asked", lambda question: False)
+    assert reconciled("erase", "cus_1", "--account", office.slug)[0] != 0
     assert pieces(office)
     code, text = reconciled("erase", "cus_none", "--yes")
     assert (code, "Nothing is known of “cus_none”" in text) == (1, True)

@@ -2,17 +2,23 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+from sqlalchemy import Row
 
 from accounts.facts import Subject
 from accounts.sandbox import objects
 from accounts.sandbox.server import Sandbox
-from daemon.store import worklist
+from daemon.store import queue, worklist
 from daemon.store.db import Store
+from daemon.store.queue import Wanted
+from daemon.store.tables.desk import DUE_UNKNOWN
 from tests.actions.postbox import Postbox
 from tests.deliver.office import Office
+from tests.desk.rig import CASES
 
 ALLOW = '[callbacks]\nallow = ["api.example.com"]\n'
 SECRET_WORDS = "Ada from Berlin would like her money back"
@@ -37,11 +43,16 @@ def routed(sandbox: Sandbox, store: Store, box: Postbox, folder: Path, *routes: 
         yield opened
 
 
-def dispute(office: Office, status: str = "needs_response", charge: str | None = None) -> str:
+def dispute(
+    office: Office,
+    status: str = "needs_response",
+    charge: str | None = None,
+    due_in: timedelta | None = timedelta(hours=20),
+) -> str:
     """A dispute that has to be answered tomorrow, and the loop has seen it."""
     of = charge or office.charge()
     id_ = of.replace("ch_", "dp_")
-    due = int(office.now().timestamp()) + 20 * 3_600
+    due = None if due_in is None else int((office.now() + due_in).timestamp())
     office.put(
         objects.dispute(
             id_, created=int(office.now().timestamp()), amount=10_000, currency="eur", charge=of,
@@ -54,6 +65,12 @@ def dispute(office: Office, status: str = "needs_response", charge: str | None =
     while office.works.loop.look_at(office.slug):
         pass
     return of
+
+
+def deadline(office: Office) -> Row[Any]:
+    """The one case of a dispute, as it stands."""
+    (case,) = office.rows(CASES, account=office.slug, kind="dispute_deadline")
+    return case
 
 
 def tell(office: Office) -> None:
@@ -77,6 +94,66 @@ def test_a_critical_case_is_told_of_once_by_mail(office: Office, box: Postbox) -
     assert "100.00 EUR" in text
     (row,) = office.outbox(channel="email")
     assert row.state == "delivered"
+
+
+def test_a_deadline_that_stripe_moves_is_told_of_when_it_comes_near_again(
+    office: Office, box: Postbox
+) -> None:
+    """Trap E12: the clock of a dispute is wound anew whenever its `due_by` moves."""
+    charge = dispute(office)
+    tell(office)
+    first = deadline(office)
+    assert (first.severity, len(box.messages)) == ("critical", 1)
+    far = timedelta(days=6, hours=20)  # also where a window opens before a weekend
+    dispute(office, charge=charge, due_in=far)
+    moved = deadline(office)
+    assert (moved.id, moved.severity, moved.due_at - first.due_at) == (
+        first.id,
+        "normal",
+        timedelta(days=6),
+    )
+    office.later(days=5, hours=21)
+    while office.works.loop.look_at(office.slug):
+        pass
+    assert deadline(office).severity == "critical"
+    tell(office)
+    assert len(box.messages) == 2
+    assert f"{moved.due_at:%Y-%m-%d %H:%M}" in box.messages[1].get_content()
+
+
+def test_of_a_dispute_that_is_over_nobody_is_reminded(office: Office, box: Postbox) -> None:
+    """Trap E12: closed elsewhere before the message was written, and before it could be sent."""
+    early = dispute(office)
+    dispute(office, "lost", early)
+    tell(office)
+    assert (box.messages, office.outbox(channel="email")) == ([], [])
+    box.refuses["finance@acme.example"] = "451 later"
+    late = dispute(office)
+    tell(office)
+    (row,) = office.outbox(channel="email")
+    assert row.state == "waiting"
+    box.empty()
+    dispute(office, "under_review", late)
+    office.later(minutes=1)
+    office.send()
+    assert (box.messages, office.outbox(channel="email")) == ([], [])
+    dispute(office, "needs_response", late)
+    tell(office)
+    assert len(box.messages) == 1, "nobody had been told"
+
+
+def test_an_unknown_deadline_is_the_most_urgent_of_all_and_told_as_unknown(
+    office: Office, box: Postbox
+) -> None:
+    """Trap E13: a `due_by` of null is no deadline that is far away."""
+    dispute(office, due_in=timedelta(hours=1))
+    unknown = dispute(office, due_in=None)
+    tell(office)
+    with office.store.reading() as session:
+        first, *_ = queue.page(session, Wanted(), limit=10, cursor=None).rows
+    assert unknown in first.object_ids
+    assert (first.severity, first.due_at, first.due_order) == ("critical", None, DUE_UNKNOWN)
+    assert ["Deadline: unknown" in each.get_content() for each in box.messages].count(True) == 1
 
 
 def test_a_message_says_nothing_personal(office: Office, box: Postbox) -> None:

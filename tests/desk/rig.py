@@ -30,7 +30,10 @@ from accounts.sandbox.world import StripeAccount
 from daemon import settings as configured
 from daemon import views
 from daemon.core.approval.principal import Principal, Role
-from daemon.desk import Desk, Outcome, Refusal, Request, Staged
+from daemon.desk.desk import Desk
+from daemon.desk.outcome import Outcome
+from daemon.desk.refusals import Refusal
+from daemon.desk.request import Request, Staged
 from daemon.judging import judged
 from daemon.store import cases, journal, people, policies, worklist
 from daemon.store.db import Store
@@ -269,7 +272,7 @@ class Rig:
     def shown(self, staged: Staged | Outcome) -> Any:
         """The case as people read it."""
         with self.store.reading() as session:
-            return views.case(session, staged.case_id, self.desk.ground.seal)
+            return views.case(session, staged.case_id, self.desk.ground.seal, self.now())
 
     def journal(self, kind: str | None = None) -> list[Row[Any]]:
         """Every entry so far, in order; the chain is whole."""

@@ -13,10 +13,11 @@ from accounts.sandbox import objects
 from daemon.core.approval.principal import OWNER
 from daemon.core.diff import Change, Changes, Reason, Verb
 from daemon.core.model import Kind, Substate
+from daemon.faces.api.waiting import SLICE_S
 from daemon.store import cases, held, journal, worklist
 from daemon.store.desk import asked_of
+from tests.desk.asking import refusal_of
 from tests.desk.rig import ATTEMPTS, CASES, DECISIONS, PROPOSALS, Rig, at_once, codes
-from tests.desk.test_votes import refusal_of
 
 DAY = timedelta(days=1)
 
@@ -349,6 +350,11 @@ def test_comments_assignments_and_leases(rig: Rig) -> None:
     rig.desk.assign(ana, staged.case_id, "ana")
     case = rig.case(staged)
     assert (case.assignee, case.assigned_until) == (ana.id, rig.now() + timedelta(minutes=15))
+    shown = rig.shown(staged)
+    assert (shown["assignee"], shown["assignee_name"]) == (ana.id, "ana")
+    rig.later(minutes=15)
+    left = rig.shown(staged)
+    assert (left["assignee"], left["assignee_name"], left["assigned_until"]) == (None, None, None)
     assert refusal_of(rig.desk.assign, ana, staged.case_id, "nobody").code == "bad_details"
     rig.desk.assign(ana, staged.case_id, None)
     assert rig.case(staged).assignee is None
@@ -463,10 +469,11 @@ def test_whoever_waits_is_told_at_once(rig: Rig) -> None:
     agent, ana = rig.agent("bot"), rig.person("ana")
     staged = rig.stage(agent, rig.charge())
 
+    before = rig.desk.approval(agent, staged.proposal_id)
+
     def wait() -> bool:
-        before = rig.desk.approval(agent, staged.proposal_id)
         while rig.desk.approval(agent, staged.proposal_id) == before:
-            rig.desk.waiting(staged.proposal_id, 50)
+            rig.desk.waiting(staged.proposal_id, SLICE_S)  # it may have changed just before it is waited for
         return rig.desk.approval(agent, staged.proposal_id)["status"] == "approved"
 
     seen, _ = at_once(wait, lambda: rig.approve(ana, staged).changed)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
-from accounts.money import Money
+from accounts.money import CURRENCIES, Money, exponent, step
 from daemon.core.approval import limits, wording
 from daemon.core.approval.editing import Draft, is_down, makers_after, patch
 from daemon.core.approval.matrix import NO_LINE, Need, auto_line, need_of, stricter
@@ -17,6 +17,7 @@ from daemon.core.approval.roles import MAY, objection, objection_to_vote
 from daemon.core.approval.separation import Apart, apart
 from daemon.core.canonical import Json, NotCanonical
 from daemon.core.model import ApproveLine, AutoLine, Limits, Policy
+from daemon.core.policy import read_policy
 
 EUR, USD = Money(50_000, "eur"), Money(50_000, "usd")
 ANA = Principal("per_ana", "ana", "approver", "per_ana")
@@ -148,6 +149,32 @@ def test_a_days_limit_counts_what_was_approved_before_in_its_own_currency() -> N
     assert of_day(4_000, 0, 11_001) is not None
     assert of_day(10**9, 10**9, 10**9, "usd") is None
     assert limits.of_day(daily, None, person=("", {}), account=("", {})) is None
+
+
+@pytest.mark.parametrize("currency", sorted(CURRENCIES))
+def test_every_currency_is_limited_in_its_own_minor_units(currency: str) -> None:
+    named = f'"50 {currency.upper()}"'
+    line = '[[approve]]\naction = "refund"\napprovers = 1\n'
+    policy = read_policy(f"{line}[limits]\nperson_daily = [{named}]\naccount_daily = [{named}]\n")
+    half, least = Money.from_major("25", currency), step(currency)
+
+    def of_day(amount: int, person: int = 0, account: int = 0) -> Objection | None:
+        spent = ("ana", {currency: person}), ("eu", {currency: account})
+        return limits.of_day(policy.limits, Money(amount, currency), person=spent[0], account=spent[1])
+
+    assert half.amount_minor == 25 * 10 ** exponent(currency)
+    assert of_day(half.amount_minor, half.amount_minor, half.amount_minor) is None
+    for spent in ({"person": half.amount_minor}, {"account": half.amount_minor}):
+        refused = of_day(half.amount_minor + least, **spent)
+        assert refused is not None
+        assert str(Money.from_major("50", currency)) in refused.sentence
+
+
+def test_of_two_limits_the_lower_holds_in_each_currency() -> None:
+    old = Limits((EUR,), (USD,), agent_open_proposals=5)
+    new = Limits((Money(60_000, "eur"), USD), (Money(1, "usd"),), agent_open_proposals=9)
+    assert limits.stricter(old, new) == Limits((EUR, USD), (Money(1, "usd"),), agent_open_proposals=9)
+    assert limits.stricter(Limits(), new) == limits.stricter(new, Limits(agent_open_proposals=9)) == new
 
 
 def test_a_vote_of_somebody_with_limits_reaches_nothing_else() -> None:

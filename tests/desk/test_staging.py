@@ -1,10 +1,11 @@
 """Staging: the case is there when the answer is, and asking again is not asking for more."""
 
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from daemon.desk import Refusal
+from daemon.desk.refusals import Refusal
 from daemon.store import personal
 from daemon.store.personal import Piece
 from tests.desk.rig import OUTBOX, PROPOSALS, Rig, at_once
@@ -200,6 +201,30 @@ def test_an_account_that_only_observes_takes_no_requests(rig: Rig) -> None:
     with pytest.raises(Refusal) as refused:
         rig.stage(rig.agent("bot"), rig.charge())
     assert (refused.value.code, refused.value.status) == ("mode", 409)
+
+
+def test_an_account_that_is_set_to_observe_lets_nobody_go_on_towards_doing_anything(rig: Rig) -> None:
+    """Read-only: what stands may be looked at, turned down and put aside."""
+    agent, ana, ben = rig.agent("bot"), rig.person("ana"), rig.person("ben")
+    waiting, failed = rig.stage(agent, rig.charge(), 1_000), rig.stage(agent, rig.charge(), 2_000)
+    rig.approve(ana, failed)
+    rig.claim(failed)
+    rig.set_state(failed, "failed", "failed", finished_at=rig.now())
+    account = rig.desk.ground.accounts[rig.slug].model_copy(update={"mode": "observe"})
+    rig.desk.ground.accounts[rig.slug] = account  # type: ignore[index]
+    details = {**rig.row(waiting).details, "amount": 1}
+    towards: list[Callable[[], object]] = [
+        lambda: rig.stage(agent, rig.charge()),
+        lambda: rig.desk.propose(ben, waiting.case_id, "refund", details, version=1),
+        lambda: rig.approve(ana, waiting),
+        lambda: rig.desk.retry(ben, failed.case_id, 1),
+    ]
+    for each in towards:
+        with pytest.raises(Refusal) as refused:
+            each()
+        assert (refused.value.code, refused.value.status) == ("mode", 409)
+    rig.desk.comment(ana, waiting.case_id, "Later.")
+    assert rig.desk.reject(ana, waiting.case_id, 1).state == "rejected"
 
 
 def test_an_action_of_the_callers_own_can_be_decided_and_is_all_encrypted(rig: Rig) -> None:

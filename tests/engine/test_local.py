@@ -9,6 +9,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from daemon.engine.local import Kind, Runner
+from daemon.store.errors import Unavailable
 from metrics.catalog import REGISTRY
 
 PATIENCE_S = 10.0
@@ -216,6 +217,20 @@ def test_a_crash_is_logged_and_counted_and_the_same_account_goes_on() -> None:
     assert runs == ["eu", "eu"]
     assert crashes() == (before or 0) + 1
     assert [(line["event"], line["key"]) for line in lines] == [("run_crashed", "eu")]
+
+
+def test_what_is_no_fault_of_ours_is_a_sentence_in_the_log_and_no_traceback() -> None:
+    def run(key: str) -> None:
+        raise Unavailable("The database does not answer.")
+
+    runner = Runner({"look": Kind(run)}, begin, threads_max=1)
+    with capture_logs() as lines:
+        runner.wake("look", "eu")
+        assert runner.rest(PATIENCE_S)
+    runner.stop(PATIENCE_S)
+    (line,) = lines
+    assert (line["event"], line["because"]) == ("run_not_done", "The database does not answer.")
+    assert "exc_info" not in line
 
 
 def test_a_wake_during_a_run_that_crashes_is_not_lost() -> None:

@@ -131,12 +131,10 @@ def test_tokens_are_shown_once_and_only_their_person_makes_them_later(run: Run, 
 def test_a_refund_is_approved_from_a_terminal(run: Run, served: Served) -> None:
     case = served.stage(served.program("shop"))
     sign_in(run, "ana")
-    code, out, err = run("cases", "approve", case["id"], home="ana")
-    assert (code, "--yes" in err) == (1, True), "nobody is there to be asked"
+    code, out, err = run("cases", "approve", case["id"], "--note", "Paid twice.", home="ana")
+    assert code == 0, err
     assert case["proposal"]["effect"] in out
     assert case["proposal"]["state_hash"] in out
-    code, out, err = run("cases", "approve", case["id"], "--yes", "--note", "Paid twice.", home="ana")
-    assert code == 0, err
     assert "version 1 is approved" in out
     code, _, err = run("cases", "approve", case["id"], "--yes", "--version", "7", home="ana")
     assert (code, "has no version 7" in err) == (1, True)
@@ -160,6 +158,9 @@ def test_on_a_terminal_the_effect_is_the_question(
     assert run("cases", "approve", case["id"], home="ana")[0] == 1
     assert asked == [case["proposal"]["effect"] + "?"]
     assert answered(run, "cases", "show", case["id"])["decisions"] == []
+    monkeypatch.setattr("sys.stdin.isatty", lambda: False)
+    assert run("cases", "approve", case["id"], home="ana")[0] == 0
+    assert answered(run, "cases", "show", case["id"])["proposal"]["state"] == "approved"
 
 
 def test_t08_whoever_asked_does_not_approve_from_a_terminal_either(run: Run, served: Served) -> None:
@@ -182,7 +183,12 @@ def test_every_desk_command_does_what_it_says(run: Run, served: Served) -> None:
     def done(verb: str, *arguments: str, home: str = "ana") -> dict[str, Any]:
         return answered(run, "cases", verb, case["id"], *arguments, home=home)
 
-    assert done("assign")["assignee"] is not None
+    mine = done("assign")
+    assert mine["assignee_name"] == "ana"
+    whole = run("cases", "show", case["id"])[1]
+    assert "ana" in whole
+    assert mine["assignee"] not in whole.partition("timeline")[0], "people read names"
+    assert "whose" in run("cases", "list")[1]
     assert done("assign", "--nobody")["assignee"] is None
     assert done("snooze", "--until", "3d")["state"] == "snoozed"
     assert "Why twice?" in str(done("comment", "Why twice?")["untrusted"])
@@ -193,12 +199,23 @@ def test_every_desk_command_does_what_it_says(run: Run, served: Served) -> None:
     assert done("revoke", "--note", "Wait.")["proposal"]["state"] == "pending"
     assert run("cases", "retry", case["id"], home="ana")[0] == 1
     assert run("cases", "release", case["id"], home="ana")[0] == 1
-    assert done("reject", "--note", "No.")["proposal"] is None
+    assert done("reject", "--note", "No.")["proposal"]["state"] == "rejected"
     code, _, err = run("cases", "approve", case["id"], "--yes", home="ana")
-    assert (code, "Nothing is proposed" in err) == (1, True)
+    assert (code, "already_decided" in err) == (1, True)
     other = served.stage(served.client(token_of_login()))
     assert run("cases", "withdraw", other["id"], home="ana")[0] == 0
     assert run("cases", "comment", "case_nowhere", "x", home="ana")[2].endswith("(unknown_case)\n")
+
+
+def test_whoever_looks_at_what_is_approved_and_stopped_is_told_why_it_waits(run: Run, served: Served) -> None:
+    case = served.stage(served.program("shop"))
+    sign_in(run, "ana")
+    assert run("cases", "approve", case["id"], "--yes", home="ana")[0] == 0
+    assert answered(run, "cases", "show", case["id"])["proposal"]["waits_because"] is None
+    assert run("actions", "off", home="nobody")[0] == 0
+    why = answered(run, "cases", "show", case["id"])["proposal"]["waits_because"]
+    assert why.startswith("owner stopped all acting in all accounts on ")
+    assert "stopped all acting" in run("cases", "show", case["id"])[1]
 
 
 def test_the_kill_switch_works_with_and_without_a_daemon(run: Run, served: Served) -> None:

@@ -1,13 +1,17 @@
 """Decisions over HTTP: asked for by a program, decided by people, with the refusals that the surface names."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
 
 from accounts.money import Money
+from accounts.sandbox.server import Sandbox
 from daemon.core.approval.principal import OWNER
+from daemon.store import schema
+from daemon.store.db import open_store
 from tests.faces.served import Served, code, seen
 
 
@@ -43,6 +47,29 @@ def test_the_same_idempotency_key_gives_the_same_answer_and_nothing_new(everywhe
     assert again.json()["deduplicated"] is True
     other = agent.post("/api/v1/approvals", json=everywhere.refund(everywhere.rig.charge()), headers=key)
     assert code(other) == (422, "idempotency_key_reused")
+
+
+def test_what_is_no_action_of_ours_is_decided_here_and_done_by_its_caller(served: Served) -> None:
+    agent, ana = served.program("shop"), served.person("ana")
+    served.person("ben")
+    asked = {"account": served.rig.slug, "action": "transfer_create", "details": {"amount": 500}}
+    assert code(agent.post("/api/v1/approvals", json=asked)) == (422, "bad_details")
+    staged = agent.post("/api/v1/approvals", json={**asked, "execution": "caller"})
+    assert staged.status_code == 201, staged.text
+    case = ana.get(f"/api/v1/cases/{staged.json()['case_id']}").json()
+    assert "cannot be verified" in case["proposal"]["effect"]
+    assert case["proposal"]["details"] == {"amount": 500}
+    assert ana.post(f"/api/v1/cases/{case['id']}/approve", json=seen(case)).status_code == 200
+
+
+@pytest.mark.parametrize("brief", ["1s", 1])
+def test_a_request_may_be_for_a_second_and_is_over_then(served: Served, brief: str | int) -> None:
+    agent, ana = served.program("shop"), served.person("ana")
+    case = served.stage(agent, expires_in=brief)
+    served.rig.later(seconds=1)
+    assert code(ana.post(f"/api/v1/cases/{case['id']}/approve", json=seen(case))) == (409, "expired")
+    refused = agent.post("/api/v1/approvals", json=served.refund(served.rig.charge(), expires_in=0))
+    assert code(refused) == (422, "bad_request")
 
 
 @pytest.mark.parametrize("path", ["approve", "batch", "edited", "own token", "second token"])
@@ -104,6 +131,54 @@ def test_a_limit_and_an_account_bind_over_http_too(served: Served) -> None:
     assert far.get("/api/v1/stats").json()["standing"] == 0
 
 
+@pytest.mark.parametrize("currency", ["eur", "jpy"])
+def test_a_refund_without_a_currency_is_in_the_one_that_was_paid_in(
+    everywhere: Served, currency: str
+) -> None:
+    agent, charge = everywhere.program("shop"), everywhere.rig.charge(currency=currency)
+    asked = everywhere.refund(charge, details={"charge": charge, "amount": 6_000})
+    answer = agent.post("/api/v1/approvals", json=asked).json()
+    assert answer["effective_details"] == answer["details"]
+    assert (answer["details"]["amount"], answer["details"]["currency"]) == (6_000, currency)
+    case = agent.get(f"/api/v1/cases/{answer['case_id']}").json()
+    assert (case["amount"], case["currency"]) == (6_000, currency)
+    assert f"{Money(6_000, currency)} of {charge}" in case["proposal"]["effect"]
+    other = {**asked, "details": {**asked["details"], "currency": "usd"}}
+    assert code(agent.post("/api/v1/approvals", json=other)) == (422, "bad_details")
+
+
+def test_what_is_approved_and_kept_from_being_done_says_why(served: Served) -> None:
+    agent, ana, root = served.program("shop"), served.person("ana"), served.person("root", "admin")
+    case = served.stage(agent)
+    ana.post(f"/api/v1/cases/{case['id']}/approve", json=seen(case))
+    address = f"/api/v1/approvals/{case['proposal']['id']}"
+    assert agent.get(address).json()["waits_because"] is None
+    assert root.post("/api/v1/actions", json={"state": "off"}).status_code == 200
+    served.rig.later(seconds=11)
+    served.flows.executor.act(served.rig.slug)
+    waiting = agent.get(address).json()
+    assert waiting["execution"]["status"] == "waiting"
+    assert waiting["waits_because"].startswith("root stopped all acting in all accounts on ")
+    shown = ana.get(f"/api/v1/cases/{case['id']}").json()
+    assert shown["proposal"]["waits_because"] == waiting["waits_because"]
+    root.post("/api/v1/actions", json={"state": "on"})
+    served.flows.executor.act(served.rig.slug)
+    assert agent.get(address).json()["execution"]["status"] == "succeeded"
+
+
+def test_in_an_account_that_only_proposes_the_daemon_says_that_it_never_acts(
+    sandbox: Sandbox, tmp_path: Path
+) -> None:
+    address = f"sqlite:///{tmp_path / 'reconciled.db'}"
+    schema.upgrade(address)
+    with open_store(address) as store, Served(sandbox, store, tmp_path / "etc", mode="propose") as served:
+        agent, ana = served.program("shop"), served.person("ana")
+        case = served.stage(agent)
+        assert ana.post(f"/api/v1/cases/{case['id']}/approve", json=seen(case)).status_code == 200
+        told = agent.get(f"/api/v1/approvals/{case['proposal']['id']}").json()
+    assert "is in mode “propose”, in which nothing is executed" in told["waits_because"]
+
+
 def test_an_edit_makes_a_version_that_an_old_approval_does_not_fit(served: Served) -> None:
     agent, ana, ben = served.program("shop"), served.person("ana"), served.person("ben", "analyst")
     case = served.stage(agent)
@@ -158,10 +233,12 @@ def test_every_other_verb_does_what_it_says(served: Served) -> None:
     assert code(ana.post(f"{address}/retry", json={"version": version}))[0] == 409
     assert code(ana.post(f"{address}/release", json={}))[0] in {409, 422}
     assert code(ben.post(f"{address}/withdraw", json={"version": version}))[0] == 403
-    assert done(agent, "withdraw", {"version": version})["proposal"] is None
+    withdrawn = done(agent, "withdraw", {"version": version, "note": "Never mind."})
+    assert withdrawn["proposal"]["state"] == "withdrawn"
+    assert "Never mind." in str(withdrawn["untrusted"])
     other = served.stage(agent)
     address = f"/api/v1/cases/{other['id']}"
-    assert done(ben, "reject", {"version": 1, "note": "No."})["proposals"][0]["state"] == "rejected"
+    assert done(ben, "reject", {**seen(other), "note": "No."})["proposals"][0]["state"] == "rejected"
 
 
 def test_of_a_batch_each_row_is_decided_for_itself(everywhere: Served) -> None:

@@ -1,6 +1,7 @@
 """Every route that the surface promises is there, described, and refuses whoever shows nothing."""
 
 import re
+from datetime import datetime
 from typing import Any
 
 from sqlalchemy import select
@@ -58,6 +59,15 @@ def test_every_route_but_signing_in_wants_a_token(served: Served) -> None:
                 assert code(asked) == (401, "token_missing"), (method, path)
 
 
+def test_a_case_says_when_each_system_was_read(served: Served) -> None:
+    case = served.stage(served.program("shop"))
+    facts = case["facts"]
+
+    assert list(facts) == ["stripe", "crm", "entitlement"]
+    assert datetime.fromisoformat(facts["stripe"]["read_at"]) <= served.rig.now()
+    assert facts["crm"] == {"read_at": None}  # this account has no CRM
+
+
 def test_the_queue_is_read_page_by_page(served: Served) -> None:
     agent, ana = served.program("shop"), served.person("ana", "viewer")
     for amount in (1_000, 3_000, 2_000):
@@ -93,7 +103,10 @@ def test_the_queue_is_read_page_by_page(served: Served) -> None:
     for whose, by in (("ben", ana), ("me", taker)):
         mine = by.get("/api/v1/cases", params={"assignee": whose}).json()
         assert [each["id"] for each in mine["items"]] == [whole["items"][0]["id"]]
+        assert [each["assignee_name"] for each in mine["items"]] == ["ben"]
     assert ana.get("/api/v1/cases", params={"assignee": "me"}).json()["items"] == []
+    served.rig.later(minutes=15)
+    assert taker.get("/api/v1/cases", params={"assignee": "me"}).json()["items"] == [], "a lease has an end"
 
 
 def test_an_accounts_health_says_what_is_wrong_with_it(served: Served) -> None:

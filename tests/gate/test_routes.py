@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from accounts.money import Money
 from accounts.sandbox.server import Sandbox
 from daemon.faces.gate.app import HOLD_S_MAX
 from daemon.faces.gate.body import BadBody, read
@@ -163,6 +164,25 @@ def test_configured_names_are_heard_and_answered(opened: Opening) -> None:
     )
 
 
+@pytest.mark.parametrize("currency", ["eur", "jpy"])
+def test_a_refund_without_a_currency_is_in_the_one_that_was_paid_in(
+    gate_everywhere: Gate, currency: str
+) -> None:
+    """As the client's own sample sends it. What is shown, limited and answered names it."""
+    gate = gate_everywhere
+    ana = gate.served.person("ana")
+    details = {"charge_id": gate.rig.charge(currency=currency), "amount_cents": 6_000}
+    asked = gate.http.post(REQUEST, json={"action": "issue_refund", "details": details})
+    assert (asked.status_code, asked.json()["details"]) == (201, details)
+    row = gate.row(asked.json()["id"])
+    assert (row.amount, row.currency, row.details["currency"]) == (6_000, currency, currency)
+    assert row.effect.startswith(f"Refund {Money(6_000, currency)} of ")
+    gate.decide(ana, "approve", row, details={**row.details, "amount": 4_000})
+    gate.undone_no_more()
+    told = gate.shown(row.id)
+    assert told["modifiedDetails"] == {**details, "amount_cents": 4_000, "currency": currency}
+
+
 def test_our_own_names_need_no_mapping(gate: Gate) -> None:
     wanted = {"charge": gate.rig.charge(), "amount": 6_000, "currency": "eur"}
     id = gate.http.post(REQUEST, json={"action": "refund", "details": wanted}).json()["id"]
@@ -213,6 +233,73 @@ def test_an_edit_leaves_what_is_theirs_alone_as_they_spelled_it(gate: Gate) -> N
     gate.approve(ana, row, details={**row.details, "amount": 4_000})
     assert gate.shown(row.id)["modifiedDetails"] == {**asked["details"], "amount_cents": 4_000}
     assert asked["details"].items() >= theirs.items()
+
+
+VOUCHER = {
+    "to": "ada@example.com",
+    "value": 12.5,
+    "lines": [{"weight": 0.5, "count": 2}],
+    "note": "sorry",
+    "cc": None,
+}
+
+
+def test_an_action_that_nobody_mapped_can_be_edited_and_its_caller_hears_the_whole(
+    gate_everywhere: Gate,
+) -> None:
+    gate = gate_everywhere
+    ana, ben, cem = (gate.served.person(name) for name in ("ana", "ben", "cem"))
+    asked = gate.http.post(REQUEST, json={"action": "send_voucher", "details": VOUCHER}).json()
+    row = gate.row(asked["id"])
+    details = ana.get(f"/api/v1/cases/{row.case_id}").json()["proposal"]["details"]
+    assert details == {**VOUCHER, "value": "12.5", "lines": [{"weight": "0.5", "count": 2}]}
+    less = {**details, "lines": [{"weight": "0.5", "count": 1}], "to": "ada@example.org"}
+    del less["note"]
+    address = f"/api/v1/cases/{row.case_id}/proposals"
+    edit = {"action": "send_voucher", "details": less, "version": row.version}
+    assert ana.post(address, json=edit).status_code in {200, 201}
+    edited = gate.row(row.id)
+    assert (edited.version, edited.details, edited.target_id) == (2, {}, row.target_id)
+    refusal = ana.post(
+        f"/api/v1/cases/{row.case_id}/approve", json={"version": 2, "state_hash": edited.state_hash}
+    )
+    assert (refusal.status_code, refusal.json()["code"]) == (403, "self_approval")
+    gate.decide(ben, "approve", edited)
+    gate.approve(cem, edited)
+    told = gate.shown(row.id)
+    assert (told["status"], told["details"]) == ("APPROVED", VOUCHER)
+    assert told["modifiedDetails"] == {
+        "to": "ada@example.org", "value": 12.5, "lines": [{"weight": 0.5, "count": 1}], "cc": None,
+    }  # fmt: skip
+    assert told["execution"]["verification"] == "not verifiable"
+
+
+def test_whoever_edits_what_nobody_mapped_does_not_approve_it_in_the_same_step(gate: Gate) -> None:
+    """Less of what, nobody can tell: so it takes two others."""
+    ana = gate.served.person("ana")
+    asked = gate.http.post(REQUEST, json={"action": "send_voucher", "details": {"value": 10}}).json()
+    row = gate.row(asked["id"])
+    body = {"version": 1, "state_hash": row.state_hash, "details": {"value": 5}}
+    answer = ana.post(f"/api/v1/cases/{row.case_id}/approve", json=body)
+    assert (answer.status_code, answer.json()["code"]) == (403, "self_approval")
+    assert gate.row(row.id).version == 1, "nothing of it was written"
+
+
+def test_what_a_program_does_itself_is_not_edited_into_something_else(gate: Gate) -> None:
+    """It hears “approved” and does what it asked for, so nothing else may be what was approved."""
+    ana = gate.served.person("ana")
+    wanted = {"invoice": "in_1"}
+    for action, details, other in (
+        ("send_voucher", {"value": 10}, "refund"),
+        ("issue_refund", gate.body(gate.rig.charge())["details"], "send_voucher"),
+    ):
+        asked = gate.http.post(REQUEST, json={"action": action, "details": details}).json()
+        row = gate.row(asked["id"])
+        edit = {"action": other, "details": wanted, "version": row.version}
+        answer = ana.post(f"/api/v1/cases/{row.case_id}/proposals", json=edit)
+        assert (answer.status_code, answer.json()["code"]) == (422, "bad_details")
+        assert "can only be for" in answer.json()["detail"]
+        assert gate.row(row.id).version == row.version
 
 
 @pytest.mark.parametrize("body", [

@@ -1,10 +1,12 @@
 """Judging everything again: walks that survive a restart, and the brake on rules that want too much at once."""
 
 from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlmodel import Session
 from structlog.testing import capture_logs
 
 from accounts.facts import Subject
@@ -12,7 +14,9 @@ from accounts.sandbox.business.records import moment
 from accounts.sandbox.business.shop import Shop
 from daemon import rejudge
 from daemon.core.model import Kind
-from daemon.store import held, worklist
+from daemon.observe.landscape import Cartographer
+from daemon.rejudge import Rejudging
+from daemon.store import held, journal, worklist
 from daemon.store.db import Store
 from tests.loop.rig import Rig, rigged
 
@@ -124,6 +128,75 @@ def test_a_walk_that_was_interrupted_goes_on_where_it_was(
     assert 4 <= steps < 10
     with store.reading() as session:
         assert rig.works.rejudging.under_way(session) == []
+
+
+def test_the_walk_of_an_account_that_left_waits_for_its_return(rig: Rig, store: Store) -> None:
+    works = rig.works
+    without_it = Rejudging(store, Cartographer([]), works.observer, works.judging, rig.now)
+    with store.transaction() as session:
+        works.rejudging.request(session, ["acme-eu"])
+    with store.reading() as session:
+        assert without_it.under_way(session) == []
+        assert works.rejudging.under_way(session) == ["acme-eu"]
+
+
+class PowerCut(Exception):
+    """What was committed last and did not wait for the disk is not there when the machine starts again."""
+
+
+def test_steps_that_a_power_cut_takes_back_are_gone_again(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rejudge, "SUBJECTS_A_STEP", 5)
+    transaction, cuts = store.transaction, 0
+    with rigged(store, tmp_path, accounts=1, customers=40) as rig:
+        rig.read_everything()
+
+        @contextmanager
+        def cut(*, bulk: bool = False) -> Iterator[Session]:
+            nonlocal cuts
+            with suppress(PowerCut), transaction(bulk=bulk) as session:
+                yield session
+                if bulk and cuts < 8:
+                    cuts += 1
+                    raise PowerCut
+
+        monkeypatch.setattr(store, "transaction", cut)
+        while rig.works.rejudging.step("acme-eu"):
+            rig.start_again()
+        monkeypatch.setattr(store, "transaction", transaction)
+        rig.rest()
+        stands = {(row.id, row.digest) for row in rig.standing()}
+        assert cuts == 8
+        assert len(stands) > 10
+        with store.transaction() as session:
+            rig.works.rejudging.request(session, ["acme-eu"])
+        rig.rest()
+        assert {(row.id, row.digest) for row in rig.standing()} == stands
+
+
+def test_no_case_moves_in_a_transaction_that_a_power_cut_may_take_back(
+    store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rejudge, "SUBJECTS_A_STEP", 5)
+    transaction = store.transaction
+    noted: dict[bool, list[int]] = {True: [], False: []}
+
+    @contextmanager
+    def watched(*, bulk: bool = False) -> Iterator[Session]:
+        with transaction(bulk=bulk) as session:
+            before = journal.head(session).seq
+            yield session
+            noted[bulk].append(journal.head(session).seq - before)
+
+    with rigged(store, tmp_path, accounts=1, customers=40) as rig:
+        rig.read_everything()
+        monkeypatch.setattr(store, "transaction", watched)
+        while rig.works.rejudging.step("acme-eu"):
+            pass
+    assert len(noted[True]) > 5
+    assert set(noted[True]) == {0}
+    assert sum(noted[False]) > 10
 
 
 def test_a_subject_that_breaks_a_rule_does_not_stop_the_walk(

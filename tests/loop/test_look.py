@@ -1,5 +1,6 @@
 """Looks: what they read, whose an object is, what they write down, and what a lost lease leaves behind."""
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +13,7 @@ from accounts.sandbox.business.billing import newest_paid, subscribe
 from accounts.sandbox.business.records import entitle, moment, record
 from accounts.sandbox.business.shop import DAY_S, Shop
 from accounts.sandbox.business.trouble import dispute, refund
+from daemon import settings as configured
 from daemon.loop import LEASE
 from daemon.store import journal, worklist
 from daemon.store.db import Store
@@ -223,6 +225,33 @@ def test_a_deadline_opens_before_anything_was_read_completely(store: Store, tmp_
         assert {row.kind for row in rig.standing()} == {"dispute_deadline"}
 
 
+@pytest.mark.parametrize(
+    ("missing", "kind"), [("crm", "plan_mismatch"), ("entitlements", "crm_status_mismatch")]
+)
+def test_an_account_without_a_crm_or_a_product_is_compared_with_what_it_has(
+    store: Store, tmp_path: Path, missing: str, kind: str
+) -> None:
+    def left(shop: Shop) -> str:
+        """The CRM has not heard of it."""
+        made = subscribe(shop, shop.customer(), status="canceled", ended_ago_s=10 * DAY_S)
+        record(shop, made.customer, made, status="active")
+        return made.customer
+
+    with rigged(store, tmp_path, accounts=1, customers=60) as rig:
+        file = tmp_path / "reconciled.toml"
+        file.write_text(re.sub(rf"(?m)^{missing} *= .*\n", "", file.read_text()))
+        rig.settings = configured.load(file)
+        rig.start_again()
+        customer = rig.on("acme-eu", left)
+        rig.read_stripe("acme-eu")
+        if missing == "crm":
+            rig.read_entitlements()
+        else:
+            rig.read_records()
+        rig.rest()
+        assert rig.stands(kind, *([customer] if missing == "entitlements" else []))
+
+
 def test_a_disagreement_opens_once_it_has_settled_and_both_sides_were_read_since(rig: Rig) -> None:
     """Trap D1: what may still settle stands nowhere."""
     customer = rig.on("acme-eu", agreeing)
@@ -260,6 +289,35 @@ def test_a_whole_refund_is_seen_with_its_payment(rig: Rig) -> None:
             session, "acme-eu", [Subject("acme-eu", "customer", customer)]
         )
     assert [each.refunded for each in facts.charges if each.id == bill.charge] == [True]
+
+
+def test_a_refund_is_seen_with_its_payment_where_only_that_is_told_of(rig: Rig) -> None:
+    customer = rig.on("acme-eu", agreeing)
+    rig.read_everything()
+    rig.rest()
+    bill = rig.on("acme-eu", lambda shop: newest_paid(shop, customer))
+    rig.on("acme-eu", lambda shop: refund(shop, bill, ago_s=0))
+    made = [event for event in rig.told() if event[1]["type"] == "charge.refunded"]
+    rig.take_in(*made)
+    rig.rest()
+    assert rig.stands("unapproved_money_move", customer)
+
+
+def test_a_refund_that_is_told_of_costs_a_read_of_itself_and_one_of_its_payment(rig: Rig) -> None:
+    customer = rig.on("acme-eu", agreeing)
+    rig.read_everything()
+    rig.rest()
+    bill = rig.on("acme-eu", lambda shop: newest_paid(shop, customer))
+    rig.on("acme-eu", lambda shop: refund(shop, bill, ago_s=0))
+    made = [event for event in rig.told() if event[1]["type"] == "refund.created"]
+    before = rig.on("acme-eu", lambda shop: dict(shop.account.reads))
+    rig.take_in(*made)
+    rig.rest()
+    after = rig.on("acme-eu", lambda shop: dict(shop.account.reads))
+    asked = {
+        path: count - before.get(path, 0) for path, count in after.items() if count != before.get(path, 0)
+    }
+    assert {path.split("/")[2]: count for path, count in asked.items()} == {"refunds": 1, "charges": 1}
 
 
 def test_what_is_left_of_an_account_that_is_no_longer_configured_waits_and_disturbs_nobody(rig: Rig) -> None:

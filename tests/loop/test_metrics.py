@@ -1,6 +1,8 @@
 """What Prometheus is told of looks: how long they waited, what was compared, which reads failed."""
 
+import json
 from collections.abc import Iterator
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -8,12 +10,16 @@ import pytest
 from structlog.testing import capture_logs
 
 from accounts.sandbox.business.shop import Shop
+from daemon import logs
 from daemon.core.comparison import Comparison
 from daemon.core.model import System
-from daemon.store import worklist
+from daemon.loop import LEASE
+from daemon.store import intake, worklist
 from daemon.store.db import Store
+from daemon.store.inbox import Received
 from metrics.catalog import COMPARISONS, FAILURES, SYSTEMS, VERDICTS
 from metrics.exporter import exposition
+from tests.exemplars import ids
 from tests.loop.rig import Rig, rigged
 
 
@@ -142,5 +148,77 @@ def test_what_is_set_aside_is_lost(rig: Rig, monkeypatch: pytest.MonkeyPatch) ->
     assert counted('event_verdicts_total{verdict="lost"}') == counted("events_dead_lettered_total") >= 1
 
 
+def test_who_takes_the_process_down_every_time_is_set_aside_aloud(rig: Rig) -> None:
+    rig.mark("acme-eu", "customer", "cus_fatal")
+    for _ in range(worklist.FAILURES_MAX):
+        with rig.store.transaction() as session:
+            assert worklist.take(session, "acme-eu", now=rig.now(), lease=LEASE)
+        rig.sandbox.advance("11m")
+    counted = Since()
+    with capture_logs() as lines:
+        rig.rest()
+    told = [line for line in lines if line["event"] == "subject_set_aside"]
+    assert [(line["account"], line["kind"], line["id"]) for line in told] == [
+        ("acme-eu", "customer", "cus_fatal")
+    ]
+    assert told[0]["because"] == worklist.NEVER_RETURNED
+    assert counted('event_verdicts_total{verdict="lost"}') == counted("events_dead_lettered_total") == 1
+    assert [each.subject.id for each in rig.buried("acme-eu")] == ["cus_fatal"]
+
+
 def _fail(*_: object) -> None:
     raise ZeroDivisionError
+
+
+def received(rig: Rig, customer: str, event_id: str) -> None:
+    """What a webhook does, to the end."""
+    event = Received(
+        "acme-eu", event_id, "customer.updated", "customer", customer, rig.now(), True, "webhook", customer
+    )
+    with rig.store.transaction() as session:
+        intake.take_in(session, [event], rig.now())
+
+
+def test_what_waited_and_what_was_late_can_be_looked_up_by_the_event_that_marked_it(rig: Rig) -> None:
+    rig.read_everything()
+    rig.rest()
+    (customer, *_) = rig.on(
+        "acme-eu", lambda shop: [each["id"] for each in shop.account.newest_first("customer")]
+    )
+    received(rig, customer, "evt_waited")
+    rig.sandbox.advance("2s")
+    rig.rest()
+    assert ids("queue_wait_seconds_bucket", le="2.5") == {"event_id": "evt_waited"}
+    assert ids("event_verdicts_total", verdict="good") == {"event_id": "evt_waited"}
+    received(rig, customer, "evt_late")
+    rig.sandbox.advance("90s")
+    rig.rest()
+    assert ids("queue_wait_seconds_bucket", le="300.0") == {"event_id": "evt_late"}
+    assert ids("event_verdicts_total", verdict="late") == {"event_id": "evt_late"}
+
+
+def test_what_was_set_aside_can_be_looked_up_too(rig: Rig, monkeypatch: pytest.MonkeyPatch) -> None:
+    rig.read_everything()
+    rig.rest()
+    monkeypatch.setattr("daemon.judging.judge", _fail)
+    received(rig, "cus_nobody", "evt_lost")
+    with capture_logs():
+        for _ in range(worklist.FAILURES_MAX):
+            rig.rest()
+            rig.sandbox.advance("15m")
+    assert ids("event_verdicts_total", verdict="lost") == {"event_id": "evt_lost"}
+    assert ids("events_dead_lettered_total") == {"event_id": "evt_lost"}
+
+
+def test_a_case_that_opens_is_a_line_with_what_it_is_about(rig: Rig) -> None:
+    logs.configure("json", stream := StringIO())
+    rig.read_everything()
+    rig.rest()
+    told = [json.loads(line) for line in stream.getvalue().splitlines()]
+    opened = {line["case"]: line for line in told if line["event"] == "case_opened"}
+    assert opened.keys() == {row.id for row in rig.standing()}
+    for row in rig.standing():
+        line = opened[row.id]
+        assert (line["account"], line["kind"]) == (row.account, row.kind)
+        assert line["subject"] == f"{row.subject_kind} {row.subject_id}"
+    assert "@" not in stream.getvalue(), "no address of anybody's"

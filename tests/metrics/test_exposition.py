@@ -15,9 +15,12 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parsed
 from sqlalchemy import insert
 
+from accounts.errors import Malformed
 from accounts.sandbox.server import Sandbox
 from daemon import figures
+from daemon.core.model import System
 from daemon.figures import Watched, snapshot
+from daemon.observe.failures import count_failure
 from daemon.run import Daemon
 from daemon.store import hearing
 from daemon.store.db import Store, open_store
@@ -29,6 +32,7 @@ from metrics.exemplars import exemplar
 from metrics.exporter import exposition
 from metrics.state import STATE
 from tests.cli.pretend import configured, daemon_of
+from tests.exemplars import ids
 from tests.grafana.tools import tool
 
 NOW: Final = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -145,9 +149,29 @@ def test_who_asks_for_openmetrics_gets_it_whole() -> None:
     assert {family.name for family in families} >= {"reconciled_events_received"}
 
 
-def test_who_names_families_gets_only_those() -> None:
-    shown = exposition(names=["reconciled_event_verdicts_total"]).body.decode()
-    assert {family.name for family in parsed(shown)} == {"reconciled_event_verdicts"}
+@pytest.mark.parametrize(
+    ("named", "family"),
+    [
+        ("reconciled_event_verdicts", "reconciled_event_verdicts"),
+        ("reconciled_event_verdicts_total", "reconciled_event_verdicts"),
+        ("reconciled_queue_wait_seconds", "reconciled_queue_wait_seconds"),
+        ("reconciled_queue_wait_seconds_bucket", "reconciled_queue_wait_seconds"),
+        ("reconciled_build_info", "reconciled_build_info"),
+        ("reconciled_account_info", "reconciled_account_info"),  # computed from the database
+        ("process_open_fds", "process_open_fds"),  # the client's own
+    ],
+)
+def test_who_names_families_gets_only_those_and_each_whole(store: Store, named: str, family: str) -> None:
+    collector = StateCollector(lambda: snapshot(store, [of_each("eu")], NOW), lambda: NOW)
+    collector.take()
+    REGISTRY.register(collector)
+    try:
+        every = {each.name: each.samples for each in parsed(exposition().body.decode())}
+        shown = {each.name: each.samples for each in parsed(exposition(names=[named]).body.decode())}
+    finally:
+        REGISTRY.unregister(collector)
+    assert shown.keys() == {family}
+    assert [each.name for each in shown[family]] == [each.name for each in every[family]] != []
 
 
 def test_nothing_is_said_of_when_a_counter_was_made() -> None:
@@ -170,6 +194,11 @@ def test_a_count_can_be_looked_up_by_the_id_that_it_was_last_about() -> None:
     (line,) = (each for each in shown.splitlines() if 'event_class="other",source="replay"' in each)
     assert '# {event_id="evt_1Abc"} 1.0' in line
     assert "evt_1Abc" not in exposition().body.decode(), "only OpenMetrics has a place for it"
+
+
+def test_a_read_that_failed_bears_the_id_that_stripe_gave_the_request() -> None:
+    count_failure(System.STRIPE, Malformed("It said something else.", request_id="req_1Abc"))
+    assert ids("enrichment_failures_total", system="stripe", reason="malformed") == {"request_id": "req_1Abc"}
 
 
 @pytest.mark.parametrize("id", [None, "", "evt_" + "x" * 200, 'evt_"} 1 #', "ada@example.com"])

@@ -1,66 +1,32 @@
 """The metrics' own port with TLS: who asks must show a certificate, if the settings say so."""
 
-import ipaddress
 import ssl
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
 
 import httpx
 import pytest
-from cryptography import x509
-from cryptography.hazmat.primitives import hashes, serialization
-from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.x509.oid import NameOID
 
 from daemon.check.live import check_live
 from daemon.serve import CannotListen, Server, Site
 from daemon.settings import Settings, Tls
-
-DAY: Final = timedelta(days=1)
+from tests.certificates import Issuer
 
 
 class Authority:
-    """Signs certificates for this machine's loopback, and for those who ask."""
+    """An authority, and what it signs, in files: settings name those."""
 
     def __init__(self, folder: Path, name: str) -> None:
         self._folder = folder
-        self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)])
-        self._signed = self._sign(self._name, self._key, is_authority=True)
-        self.file = self._write(f"{name}.crt", self._signed.public_bytes(serialization.Encoding.PEM))
+        self._issuer = Issuer()
+        self.file = self._write(f"{name}.crt", self._issuer.pem)
 
     def certificate(self, name: str) -> tuple[Path, Path]:
-        key = ec.generate_private_key(ec.SECP256R1())
-        signed = self._sign(
-            x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, name)]), key, is_authority=False
-        )
-        private = key.private_bytes(
-            serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption()
-        )
-        whole = signed.public_bytes(serialization.Encoding.PEM)
-        return self._write(f"{name}.crt", whole), self._write(f"{name}.key", private)
-
-    def _sign(
-        self, subject: x509.Name, key: ec.EllipticCurvePrivateKey, *, is_authority: bool
-    ) -> x509.Certificate:
-        now = datetime.now(UTC)
-        loopback = x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))])
-        builder = (
-            x509.CertificateBuilder()
-            .subject_name(subject)
-            .issuer_name(self._name)
-            .public_key(key.public_key())
-            .serial_number(x509.random_serial_number())
-            .not_valid_before(now - DAY)
-            .not_valid_after(now + DAY)
-            .add_extension(x509.BasicConstraints(ca=is_authority, path_length=None), critical=True)
-            .add_extension(loopback, critical=False)
-        )
-        return builder.sign(self._key, hashes.SHA256())
+        certificate, key = self._issuer.certificate("127.0.0.1", name)
+        return self._write(f"{name}.crt", certificate), self._write(f"{name}.key", key)
 
     def _write(self, name: str, content: bytes) -> Path:
         path = self._folder / name

@@ -77,6 +77,22 @@ def test_an_empty_database_shows_what_is_known_to_be_none_and_no_moment_that_nev
     assert values(shown, "event_watermark_timestamp_seconds") == {("eu",): NOW.timestamp()}
 
 
+def test_a_watermark_begins_when_the_account_was_added_and_then_says_what_polling_has_proven(
+    store: Store,
+) -> None:
+    def shown() -> float:
+        return values(snapshot(store, [watched()], NOW + HOUR), "event_watermark_timestamp_seconds")["eu",]
+
+    added, earlier, later = NOW.timestamp(), int(NOW.timestamp()) - 60, int(NOW.timestamp()) + 60
+    with store.transaction() as session:
+        figures.note_added(session, [watched()], NOW)
+        hearing.move(session, "eu", Position(born=1, complete=earlier, newest=3), NOW)
+    assert shown() == added
+    with store.transaction() as session:
+        hearing.move(session, "eu", Position(born=1, complete=later, newest=3), NOW)
+    assert shown() == later
+
+
 def test_a_pass_is_complete_when_its_last_class_is(store: Store) -> None:
     with store.transaction() as session:
         figures.note_added(session, [watched()], NOW - 50 * HOUR)

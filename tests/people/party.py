@@ -1,7 +1,7 @@
 """People for tests: added, and signed in as they would be."""
 
 from daemon.core.approval.principal import OWNER, Principal
-from daemon.desk.authority import principal_of
+from daemon.desk.authority import Authority
 from daemon.desk.governing import Governing
 from daemon.desk.keyring import Keyring
 from daemon.store import journal
@@ -19,8 +19,7 @@ def signed_in(
 def redeemed(store: Store, keyring: Keyring, code: str) -> Principal:
     made = keyring.sign_in(code)
     assert made.person is not None
-    with store.reading() as session:
-        return principal_of(session, made.secret, made.token.added_at)
+    return Authority(store, lambda: made.token.added_at).principal(made.secret)
 
 
 def kinds(store: Store) -> list[str]:

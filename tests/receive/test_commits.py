@@ -22,6 +22,7 @@ from daemon.store.db import Store
 from daemon.store.errors import Unavailable
 from metrics.catalog import webhook_rejected
 from tests.databases import Server
+from tests.exemplars import ids
 from tests.receive.rig import ACCOUNTS, NOW, WAIT_S, Rig, code, counted, event, invoice, receiving
 
 REFUSE_BAD_ON_SQLITE = """
@@ -131,6 +132,7 @@ def test_only_what_cannot_be_stored_is_answered_503(store: Store) -> None:
     assert [body.get("duplicate") for _, body in told] == [False, None, False, None, True]
     assert told[1][1]["code"] == "not_stored"
     assert grown == [2]
+    assert ids("webhook_rejected_total", reason="not_stored") == {"event_id": "evt_bad_2"}
     assert stored(store) == {"evt_1", "evt_2"}
     with store.transaction() as session:
         taken = worklist.take(session, "eu", now=NOW, lease=timedelta(minutes=1))

@@ -7,6 +7,7 @@ import pytest
 from accounts.facts import Subject
 from accounts.sandbox import objects
 from metrics.catalog import EVENT_CLASSES, EVENT_SOURCES, events_duplicate, events_received, events_unused
+from tests.exemplars import ids
 from tests.receive.rig import CREATED, NOW, Rig, counted, event, invoice, value
 
 
@@ -157,3 +158,14 @@ def test_every_way_and_class_is_counted_from_nought() -> None:
             assert value(events_received, source=source, event_class=event_class) >= 0
     samples = [sample for family in events_received.collect() for sample in family.samples]
     assert len(samples) == len(EVENT_SOURCES) * len(EVENT_CLASSES)
+
+
+def test_what_is_counted_bears_the_id_of_an_event_whose_signature_was_right(rig: Rig) -> None:
+    rig.post(event("evt_twice"))
+    rig.post(event("evt_twice"))
+    rig.post(event("evt_unknown", type="nobody.knows_it"))
+    assert rig.post(event("evt_forged"), signature="t=1,v1=0").status_code == 400
+    assert ids("events_received_total", source="webhook", event_class="invoice") == {"event_id": "evt_twice"}
+    assert ids("events_duplicate_total", source="webhook") == {"event_id": "evt_twice"}
+    assert ids("events_unused_total", reason="unknown_type") == {"event_id": "evt_unknown"}
+    assert ids("webhook_rejected_total") != {"event_id": "evt_forged"}

@@ -74,6 +74,17 @@ def test_a_body_of_a_mebibyte_is_taken_and_one_byte_more_is_not(rig: Rig) -> Non
     assert set(rig.inbox()) == {"evt_1"}
 
 
+def test_who_says_all_before_listening_hears_that_it_was_too_much(rig: Rig) -> None:
+    """Trap A17: senders that read nothing before they have said everything, and want the connection closed."""
+    size = 8 * BODY_BYTES_MAX
+    head = "POST /webhooks/stripe/eu HTTP/1.1\r\nHost: here\r\nConnection: close\r\n"
+    for _ in range(10):
+        with socket.create_connection(("127.0.0.1", rig.server.port), timeout=WAIT_S) as connection:
+            connection.sendall(f"{head}Content-Length: {size}\r\n\r\n".encode() + b" " * size)
+            assert connection.recv(64).startswith(b"HTTP/1.1 413 ")
+    assert_nothing_happened(rig)
+
+
 def test_a_body_without_an_end_is_refused_before_it_ends(rig: Rig) -> None:
     """Trap A17: a body whose size nobody says."""
     chunk = b"10000\r\n" + b" " * 0x10000 + b"\r\n"

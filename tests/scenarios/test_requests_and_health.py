@@ -38,6 +38,15 @@ def test_a_request_stands_until_it_is_decided_and_done() -> None:
         assert cases(ASKS, facts(proposals=(asked(state=state),))) == []
 
 
+def test_its_title_says_how_far_it_has_come() -> None:
+    said = {
+        "pending": "waits for approval", "changes_requested": "waits for changes", "approved": "is approved",
+        "executing": "is being carried out", "failed": "has failed", "unknown": "nobody knows yet",
+    }  # fmt: skip
+    for state, words in said.items():
+        assert words in case(ASKS, facts(proposals=(asked(state=state),))).title
+
+
 def test_one_case_for_a_target_and_a_requester() -> None:
     same, other, elsewhere = (
         asked("prop_2"),

@@ -95,3 +95,16 @@ def test_what_is_remembered_of_lines_is_bounded() -> None:
     for number in range(3 * logs.REPEATS_KNOWN_MAX):
         repeats(None, "info", {"event": "class_swept", "account": f"account-{number}"})
     assert len(repeats._minutes) <= logs.REPEATS_KNOWN_MAX
+
+
+def test_what_is_said_of_another_case_is_another_line_and_what_another_request_says_is_not() -> None:
+    logs.configure("json", stream := StringIO())
+    for number in range(2 * logs.REPEATS_MAX):
+        with bound_contextvars(case=f"case_{number}"):
+            structlog.get_logger("one").info("case_opened")
+    assert len(written(stream)) == 2 * logs.REPEATS_MAX
+    logs.configure("json", stream := StringIO())
+    for number in range(2 * logs.REPEATS_MAX):
+        with bound_contextvars(request_id=f"request_{number}"):
+            structlog.get_logger("one").info("asked_too_often")
+    assert len(written(stream)) == logs.REPEATS_MAX

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 
+import pytest
 from msgspec import structs
 from sqlalchemy import select
 
@@ -27,10 +28,17 @@ def subscription(number: int, customer: str | None = "cus_1", status: str = "act
 
 
 def write(
-    store: Store, *objects: Snapshot, seen: int = 1, at: datetime = NOW, account: str = "eu"
+    store: Store,
+    *objects: Snapshot,
+    seen: int = 1,
+    at: datetime = NOW,
+    account: str = "eu",
+    first_pass: bool = False,
 ) -> list[Change]:
     with store.transaction(bulk=True) as session:
-        return snapshots.write(session, account, "subscription", objects, seen=seen, observed_at=at)
+        return snapshots.write(
+            session, account, "subscription", objects, seen=seen, observed_at=at, first_pass=first_pass
+        )
 
 
 def stored(store: Store, *ids: str) -> dict[str, Stored]:
@@ -178,6 +186,44 @@ def test_what_a_first_pass_finds_has_been_so_for_long_unless_it_says_otherwise(s
         assert list(dates.scalars()) == [None, NOW]
 
 
+def test_a_first_pass_that_meets_what_is_there_stores_the_rest_and_overwrites_nothing_newer(
+    store: Store,
+) -> None:
+    """It died and reads its page again, or events came before it."""
+    write(store, *map(subscription, range(3)), seen=4, first_pass=True)
+    write(store, subscription(1, status="canceled"), seen=9, at=LATER)
+    again = (subscription(0, status="past_due"), subscription(1), subscription(2), subscription(3))
+    changes = write(store, *again, seen=6, first_pass=True)
+    assert {each.id: each.before is None for each in changes} == {"sub_0": False, "sub_3": True}
+    kept = stored(store, "sub_0", "sub_1", "sub_2", "sub_3")
+    assert {each: (one.snapshot.status, one.seen) for each, one in kept.items()} == {
+        "sub_0": ("past_due", 6),
+        "sub_1": ("canceled", 9),
+        "sub_2": ("active", 6),
+        "sub_3": ("active", 6),
+    }
+
+
+def test_what_was_written_before_such_a_page_stays_and_all_of_it_is_one_transaction(store: Store) -> None:
+    write(store, subscription(1))
+
+    def pages(*, die: bool) -> None:
+        with store.transaction(bulk=True) as session:
+            for page in ([subscription(2)], [subscription(1), subscription(3)], [subscription(4)]):
+                snapshots.write(
+                    session, "eu", "subscription", page, seen=2, observed_at=LATER, first_pass=True
+                )
+            if die:
+                raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        pages(die=True)
+    everything = [f"sub_{number}" for number in range(1, 5)]
+    assert list(stored(store, *everything)) == ["sub_1"]
+    pages(die=False)
+    assert [each.seen for each in stored(store, *everything).values()] == [2, 2, 2, 2]
+
+
 def test_an_own_date_in_the_future_is_not_believed(store: Store) -> None:
     write(store, structs.replace(subscription(1), changed_at=NOW + HOUR), at=NOW)
     assert changed_at(store) == NOW
@@ -232,8 +278,10 @@ def test_an_entitlement_comes_back_as_it_was_read_until_it_is_gone(store: Store)
     with store.transaction() as session:
         records.write_entitlements(session, "app", [ENTITLEMENT], seen=1, observed_at=NOW)
     with store.reading() as session:
-        assert records.entitlements_of(session, ["cus_1"]) == [ENTITLEMENT]
+        [given] = records.given(session, ["cus_1"])
+        assert (given.entitlement, given.deleted) == (ENTITLEMENT, False)
     with store.transaction() as session:
         assert records.bury(session, ENTITLEMENTS, "app", "ent-1", seen=2, observed_at=LATER) is not None
     with store.reading() as session:
-        assert records.entitlements_of(session, ["cus_1"]) == []
+        [gone] = records.given(session, ["cus_1"])
+        assert gone.deleted

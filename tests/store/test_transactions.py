@@ -14,6 +14,7 @@ from sqlmodel import Session
 
 from daemon.store import engines, lock
 from daemon.store.db import Store, open_store
+from daemon.store.engines import WAL_PAGES
 from daemon.store.errors import AlreadyRunning, Conflict, Locked, StoreError, Unavailable, Unsuitable
 from daemon.store.place import place_of
 from tests.databases import Server
@@ -121,6 +122,7 @@ def test_sqlite_syncs_every_commit_except_those_of_bulk_writes(tmp_path: Path) -
             assert pragma(session, "synchronous") == 1
         with store.reading() as session:
             assert pragma(session, "synchronous") == 2
+            assert pragma(session, "wal_autocheckpoint") == WAL_PAGES
             for name, expected in (("journal_mode", "wal"), ("foreign_keys", 1), ("busy_timeout", 10_000)):
                 assert pragma(session, name) == expected
 

@@ -12,7 +12,7 @@ from daemon.store.db import Store, open_store
 from daemon.store.errors import LostTake
 from daemon.store.marks import next_mark
 from daemon.store.statements import among
-from daemon.store.worklist import FAILURES_MAX, WORK, Taken
+from daemon.store.worklist import FAILURES_MAX, NEVER_RETURNED, WORK, Taken
 from tests.databases import Server
 
 START = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
@@ -32,6 +32,11 @@ def mark(store: Store, *subjects: Subject, due: datetime = START, reading: bool 
 def take(store: Store, account: str = "eu", *, now: datetime = START, limit: int = 100) -> list[Taken]:
     with store.transaction() as session:
         return worklist.take(session, account, now=now, lease=LEASE, limit=limit)
+
+
+def bury_the_never_returned(store: Store, now: datetime) -> list[Subject]:
+    with store.transaction() as session:
+        return worklist.bury_the_never_returned(session, "eu", now)
 
 
 def done(store: Store, taken: list[Taken], again: dict[Subject, datetime] | None = None) -> None:
@@ -148,6 +153,28 @@ def test_a_lease_that_ran_out_goes_to_somebody_else_and_its_holder_loses_everyth
     assert take(store, now=LATER) == []
 
 
+def test_what_a_dead_process_had_taken_is_due_as_soon_as_another_starts(store: Store) -> None:
+    mark(store, customer(1))
+    lost = take(store)
+    assert take(store) == []
+    with store.transaction() as session:
+        worklist.inherit(session, START)
+    assert subjects(take(store)) == [customer(1)]
+    with pytest.raises(LostTake):
+        done(store, lost)
+
+
+def test_what_processes_may_have_died_of_is_not_tried_at_once_at_every_start(store: Store) -> None:
+    mark(store, customer(1))
+    starts = 0
+    while take(store):
+        starts += 1
+        with store.transaction() as session:
+            worklist.inherit(session, START)
+    assert 1 < starts < FAILURES_MAX
+    assert subjects(take(store, now=START + LEASE)) == [customer(1)]
+
+
 def test_a_holder_whose_subjects_are_already_done_has_lost_them_too(store: Store) -> None:
     mark(store, customer(1))
     slow = take(store)
@@ -199,11 +226,17 @@ def test_a_subject_that_takes_its_process_down_every_time_is_buried(store: Store
     mark(store, customer(1))
     now = START
     for _ in range(FAILURES_MAX):
+        assert bury_the_never_returned(store, now) == []
         assert len(take(store, now=now)) == 1
         now += LEASE
+    assert bury_the_never_returned(store, now - LEASE / 2) == []  # the last look may still return
+    assert bury_the_never_returned(store, now) == [customer(1)]
+    assert bury_the_never_returned(store, now) == []
     assert take(store, now=now) == []
     with store.reading() as session:
-        assert [each.subject for each in worklist.buried(session, "eu")] == [customer(1)]
+        assert [(each.subject, each.error) for each in worklist.buried(session, "eu")] == [
+            (customer(1), NEVER_RETURNED)
+        ]
 
 
 def test_a_mark_for_judging_asks_for_no_reading(store: Store) -> None:

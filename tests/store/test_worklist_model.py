@@ -95,6 +95,7 @@ class WorklistMachine(RuleBasedStateMachine):
         if worker in self.looks:
             return
         with self.store.transaction() as session:
+            worklist.bury_the_never_returned(session, self.account, self.now)
             taken = worklist.take(session, self.account, now=self.now, lease=LEASE, limit=limit)
         for other in self.looks.values():
             assert other.until <= self.now or not any(other.holds(each.subject) for each in taken)

@@ -51,6 +51,7 @@ LINKS: dict[str, dict[str, Link]] = {
         "refunds.refund": Link("refund"),
     },
     "customer": {
+        "discount": Link("discount", embedded=True),
         "invoice_settings.default_payment_method": PAYMENT_METHOD,
         "subscriptions": Link(
             "subscription", listed=True, by="customer", url="/v1/customers/{id}/subscriptions"
@@ -119,7 +120,10 @@ LINKS: dict[str, dict[str, Link]] = {
         "items": Link("subscription_item", embedded=True, listed=True),
         "latest_invoice": INVOICE,
     },
-    "subscription_item": {"price": Link("price", embedded=True)},
+    "subscription_item": {
+        "discounts": Link("discount", embedded=True),
+        "price": Link("price", embedded=True),
+    },
 }
 
 # What the key needs for classes that come inside others only.

@@ -3,6 +3,7 @@
 A shape names only what may be stored. What it does not name is skipped by the decoder and never becomes an
 object: no name, e-mail, address, card number's tail, evidence text, client secret or link that opens by itself.
 Where such a value must still be *compared*, its type here is decoded to a keyed hash at once.
+Required is only what no judgement can do without: an object that lacks anything else is still understood.
 """
 
 import hmac
@@ -85,8 +86,9 @@ class Metadata(dict[str, str]):
 
 
 def hash_email(key: bytes, address: str) -> EmailHash:
-    """The same for one mailbox in every account and in the CRM, as long as the key stays."""
-    return EmailHash(hmac.digest(key, address.strip().lower().encode(), "sha256").hex())
+    """The same for one mailbox in every account, as long as the key stays; empty where no address is given."""
+    mailbox = address.strip().lower()
+    return EmailHash(hmac.digest(key, mailbox.encode(), "sha256").hex() if mailbox else "")
 
 
 def hash_evidence(key: bytes, evidence: Mapping[str, Any]) -> EvidenceHash:

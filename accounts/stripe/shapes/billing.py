@@ -43,6 +43,11 @@ class Customer(Shape, frozen=True, kw_only=True, tag="customer"):
     invoice_settings: PaymentDefaults | None = None
     metadata: Metadata | None = None
 
+    def __post_init__(self) -> None:
+        Part.__post_init__(self)
+        if not self.email:
+            force_setattr(self, "email", None)
+
 
 class SubscriptionItem(Shape, frozen=True, kw_only=True, tag="subscription_item"):
     id: Id
@@ -54,7 +59,8 @@ class SubscriptionItem(Shape, frozen=True, kw_only=True, tag="subscription_item"
     quantity: Count | None = None  # None where usage is metered
 
     def __post_init__(self) -> None:
-        force_setattr(self, "discounts", discounts_of(self.discounts, None))
+        if self.discounts:
+            force_setattr(self, "discounts", discounts_of(self.discounts, None))
         if self.plan is not None:
             force_setattr(self, "price", self.price or self.plan.as_price())
             force_setattr(self, "plan", None)
@@ -120,8 +126,9 @@ class Subscription(Shape, frozen=True, kw_only=True, tag="subscription"):
 
     def __post_init__(self) -> None:
         Part.__post_init__(self)
-        force_setattr(self, "discounts", discounts_of(self.discounts, self.discount))
-        force_setattr(self, "discount", None)
+        if self.discounts or self.discount is not None:
+            force_setattr(self, "discounts", discounts_of(self.discounts, self.discount))
+            force_setattr(self, "discount", None)
         if self.current_period_end is not None:
             for item in self.items.data:
                 if item.current_period_end is None:
@@ -142,7 +149,7 @@ class InvoicePaid(Part, frozen=True, kw_only=True):
 
     refs: ClassVar = ("charge", "payment_intent")
 
-    type: Code  # payment_intent, charge, payment_record
+    type: Code | None = None  # payment_intent, charge, payment_record
     charge: Ref | None = None
     payment_intent: Ref | None = None
 
@@ -151,15 +158,15 @@ class InvoicePayment(Shape, frozen=True, kw_only=True, tag="invoice_payment"):
     refs: ClassVar = ("invoice",)
 
     id: Id
-    amount_requested: Minor
     created: Unix
-    currency: Code
     invoice: Ref
-    is_default: bool
-    livemode: bool
     payment: InvoicePaid
     status: Code
     amount_paid: Minor | None = None
+    amount_requested: Minor | None = None
+    currency: Code | None = None
+    is_default: bool = True
+    livemode: bool | None = None
 
 
 class SubscriptionParent(Part, frozen=True, kw_only=True):
@@ -200,16 +207,15 @@ class Invoice(Shape, frozen=True, kw_only=True, tag="invoice"):
     )  # fmt: skip
 
     id: Id
-    amount_due: Minor
-    amount_paid: Minor
     amount_remaining: Minor
     created: Unix
     currency: Code
     customer: Ref | None
     livemode: bool
-    total: Minor
     status: Code | None  # never “failed”: that shows in `attempted` and in what it is paid through
+    amount_due: Minor = 0
     amount_overpaid: Minor = 0
+    amount_paid: Minor = 0
     attempt_count: Count = 0
     attempted: bool = False
     auto_advance: bool | None = None
@@ -232,6 +238,7 @@ class Invoice(Shape, frozen=True, kw_only=True, tag="invoice"):
     status_transitions: StatusTransitions | None = None
     subscription: Ref | None = None
     subtotal: Minor = 0
+    total: Minor = 0
     total_excluding_tax: Minor | None = None
     parent: InvoiceParent | None = None  # names the subscription since basil; None afterwards
     payments: Embedded[InvoicePayment] | None = None  # since basil, when expanded; None afterwards

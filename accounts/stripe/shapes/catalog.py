@@ -12,10 +12,10 @@ class Product(Shape, frozen=True, kw_only=True, tag="product"):
     refs: ClassVar = ("default_price",)
 
     id: Id
-    active: bool
     created: Unix
-    livemode: bool
-    name: Text
+    active: bool = True
+    livemode: bool | None = None
+    name: Text = ""
     default_price: Ref | None = None
     metadata: Metadata | None = None
 
@@ -36,7 +36,7 @@ class Price(Shape, frozen=True, kw_only=True, tag="price"):
 
     id: Id
     currency: Code
-    product: Ref | None
+    product: Ref | None = None
     active: bool = True
     billing_scheme: Code = "per_unit"  # tiered: no single unit amount
     created: Unix = 0
@@ -142,6 +142,8 @@ else:
 
 def discounts_of(named: tuple[Any, ...], single: Discount | None) -> tuple[Discount, ...]:
     """Today's list of discounts, filled with what the older single field knows about one of them."""
+    if not named:
+        return () if single is None else (single,)
     whole = tuple(Discount(id=each) if isinstance(each, str) else each for each in named)
     if single is None:
         return whole

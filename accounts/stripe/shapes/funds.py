@@ -55,12 +55,12 @@ class Payout(Shape, frozen=True, kw_only=True, tag="payout"):
 
     id: Id
     amount: Minor
-    arrival_date: Unix
-    automatic: bool
     created: Unix
     currency: Code
     livemode: bool
     status: Code  # paid may still become failed, days later
+    arrival_date: Unix | None = None
+    automatic: bool = True
     balance_transaction: Ref | None = None
     failure_balance_transaction: Ref | None = None
     failure_code: Code | None = None

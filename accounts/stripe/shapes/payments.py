@@ -74,7 +74,7 @@ class Card(Part, frozen=True, kw_only=True):
 
 
 class PaidWith(Part, frozen=True, kw_only=True):
-    type: Code
+    type: Code | None = None
     card: Card | None = None
 
 
@@ -85,16 +85,16 @@ class Charge(Shape, frozen=True, kw_only=True, tag="charge"):
 
     id: Id
     amount: Minor
-    amount_captured: Minor
-    amount_refunded: Minor
-    captured: bool
     created: Unix
     currency: Code
-    disputed: bool
     livemode: bool
-    paid: bool
     refunded: bool  # in full
     status: Code
+    amount_captured: Minor = 0
+    amount_refunded: Minor = 0
+    captured: bool = True
+    disputed: bool = False
+    paid: bool = False
     balance_transaction: Ref | None = None
     customer: Ref | None = None
     failure_balance_transaction: Ref | None = None
@@ -105,6 +105,11 @@ class Charge(Shape, frozen=True, kw_only=True, tag="charge"):
     payment_method: Id | None = None
     payment_method_details: PaidWith | None = None
     review: Ref | None = None
+
+    def __post_init__(self) -> None:
+        Part.__post_init__(self)
+        if self.captured and not self.amount_captured and self.status == "succeeded":
+            force_setattr(self, "amount_captured", self.amount)
 
 
 class Refund(Shape, frozen=True, kw_only=True, tag="refund"):
@@ -143,10 +148,10 @@ class EnhancedEligibility(Part, frozen=True, kw_only=True):
 
 
 class EvidenceDetails(Part, frozen=True, kw_only=True):
-    due_by: Unix | None  # 0: no answer is possible; None: not known, which is worse
-    has_evidence: bool
-    past_due: bool
-    submission_count: Count
+    due_by: Unix | None = None  # 0: no answer is possible; None: not known, which is worse
+    has_evidence: bool = False
+    past_due: bool = False
+    submission_count: Count = 0
     enhanced_eligibility: EnhancedEligibility | None = None
     submission_method: Code | None = None
 
@@ -180,11 +185,11 @@ class Dispute(Shape, frozen=True, kw_only=True, tag="dispute"):
     charge: Ref
     created: Unix
     currency: Code
-    evidence_details: EvidenceDetails
-    is_charge_refundable: bool
     livemode: bool
-    reason: Code
     status: Code
+    evidence_details: EvidenceDetails = EvidenceDetails()
+    is_charge_refundable: bool = False
+    reason: Code = "general"
     balance_transactions: tuple[BalanceTransaction, ...] = ()
     evidence: EvidenceHash | None = None
     intended_submission_method: Code | None = None  # what happens at due_by if nobody does anything
@@ -206,8 +211,8 @@ class EarlyFraudWarning(Shape, frozen=True, kw_only=True, tag="radar.early_fraud
     actionable: bool
     charge: Ref
     created: Unix
-    fraud_type: Code
     livemode: bool
+    fraud_type: Code = "misc"
     payment_intent: Ref | None = None
 
 
@@ -218,7 +223,7 @@ class Review(Shape, frozen=True, kw_only=True, tag="review"):
     created: Unix
     livemode: bool
     open: bool
-    reason: Code
+    reason: Code = ""
     charge: Ref | None = None
     closed_reason: Code | None = None
     opened_reason: Code | None = None

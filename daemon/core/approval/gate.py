@@ -8,7 +8,7 @@ in the caller's own names, or null where nothing was edited.
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, cast
 
 from daemon.core.approval.answers import progress_of, status_of
 from daemon.core.canonical import Json
@@ -90,7 +90,20 @@ def theirs(
     renamed = {fields.get(our, our): value for our, value in details.items()}
     named = set(fields.values()) if fields else set(asked)
     rest = {their: value for their, value in asked.items() if their not in named}
-    return rest | {name: value for name, value in renamed.items() if value is not None or name in asked}
+    kept = {name: value for name, value in renamed.items() if value is not None or name in asked}
+    return rest | {name: _as_spelled(value, asked.get(name)) for name, value in kept.items()}
+
+
+def _as_spelled(value: Json, asked: Any) -> Json:
+    """Ours, but where nothing was changed exactly as they had written it."""
+    match value, asked:
+        case dict(), dict():
+            return {name: _as_spelled(each, asked.get(name)) for name, each in value.items()}
+        case list(), list() if len(value) == len(asked):
+            return [_as_spelled(each, theirs) for each, theirs in zip(value, asked, strict=True)]
+    if isinstance(asked, float) and exact(asked) == value:
+        return cast(Json, asked)
+    return value
 
 
 def request_answer(told: Told, now: datetime) -> dict[str, Json]:

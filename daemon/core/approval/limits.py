@@ -4,6 +4,7 @@ Amounts of two currencies are never compared. A day is a day in the configured t
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
@@ -53,9 +54,26 @@ def of_day(
             return Objection(
                 "limit",
                 f"{name} has {before} of {limit} approved today; {money} more would be too much. It can be approved "
-                "tomorrow, or after the policy has changed.",
+                "tomorrow, or be asked for anew once the policy has changed.",
             )
     return None
+
+
+def stricter(old: Limits, new: Limits) -> Limits:
+    """What holds for something that was proposed under the old policy and is decided under the new one."""
+    return replace(
+        new,
+        person_daily=_lower(old.person_daily, new.person_daily),
+        account_daily=_lower(old.account_daily, new.account_daily),
+    )
+
+
+def _lower(one: Sequence[Money], other: Sequence[Money]) -> tuple[Money, ...]:
+    """Of each currency the lower limit; what one of them limits is limited."""
+    lowest: dict[str, int] = {}
+    for each in (*one, *other):
+        lowest[each.currency] = min(each.amount_minor, lowest.get(each.currency, each.amount_minor))
+    return tuple(Money(amount, currency) for currency, amount in lowest.items())
 
 
 def _in(limits: Sequence[Money], currency: str) -> Money | None:

@@ -20,6 +20,9 @@ FIELDS: Final = {
     "link": "where the invoice can be paid",
     "owner": "who looks after the customer",
 }
+OURS: Final = (
+    "payment_failed"  # how our messages begin: who writes another by this name has mistyped one of ours
+)
 FILLED_BY_SENDER: Final = frozenset(
     {"name", "link"}
 )  # personal, or opens by itself: never stored with a case

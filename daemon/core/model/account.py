@@ -103,9 +103,6 @@ class Estate:
     def words_of(self, source: str) -> CrmWords | None:
         return next((each.crm for each in self.users_of_crm(source) if each.crm), None)
 
-    def watches(self, stripe_account: str) -> bool:
-        return any(each.stripe_account == stripe_account for each in self.accounts)
-
 
 @dataclass(frozen=True, slots=True)
 class AccountHealth:

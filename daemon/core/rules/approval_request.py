@@ -31,6 +31,15 @@ about = (
 )  # fmt: skip
 ending = Substate.DISMISSED  # where it was executed, that says so instead
 
+STANDS = {
+    "pending": "waits for approval",
+    "changes_requested": "waits for changes",
+    "approved": "is approved",
+    "executing": "is being carried out",
+    "failed": "has failed",
+    "unknown": "was sent, and nobody knows yet whether it happened",
+}
+
 
 def approval_request(facts: Facts, policy: Policy, now: datetime) -> Iterator[Found]:
     asked: dict[tuple[str, str, str], list[LiveProposal]] = {}
@@ -47,8 +56,7 @@ def approval_request(facts: Facts, policy: Policy, now: datetime) -> Iterator[Fo
             subject=facts.subject,
             per=(f"{target_type} for {requested_by}", target_id),
             title=f"{newest.action.replace('_', ' ').capitalize()} of {target_id}"
-            f"{f', {amount},' if amount is not None else ''} waits for "
-            f"{'Stripe' if newest.state in OVER else 'approval'}",
+            f"{f', {amount},' if amount is not None else ''} {STANDS.get(newest.state, 'waits for Stripe')}",
             also_about=(target_id,),
             facts={
                 System.STRIPE: {

@@ -56,10 +56,10 @@ def _mismatch(facts: Facts, filed: Filed, right: tuple[str, ...], now: datetime)
         sides=(
             Side(Source.SUBSCRIPTIONS, tuple(each.id for each in shown)),
             Side(Source.CRM, (filed.record.key,)),
-            # That the product is closed is part of it only where nothing is live.
+            # That the product is closed is part of it only where there is one, and nothing is live.
             *(
                 ()
-                if facts.live
+                if facts.live or facts.account.entitlements is None
                 else (Side(Source.ENTITLEMENTS, tuple(sorted(e.key for e in facts.entitlements))),)
             ),
         ),

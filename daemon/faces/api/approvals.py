@@ -6,8 +6,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Query, Response
 from starlette.concurrency import run_in_threadpool
 
+from daemon.actions import BY_NAME
 from daemon.core.policy_sections import duration_in
-from daemon.desk import Request
+from daemon.desk.request import Request
 from daemon.faces.api import bodies
 from daemon.faces.api.services import Uses, Who
 from daemon.faces.api.strict import Problem, StrictRoute
@@ -27,7 +28,10 @@ def stage(
     answer: Response,
     idempotency_key: Annotated[str | None, Header(min_length=1, max_length=KEY_CHARS_MAX)] = None,
 ) -> dict[str, Any]:
-    """Stages an action. Asked again with the same Idempotency-Key, the answer is the same, and nothing is new."""
+    """Stages an action. Asked again with the same Idempotency-Key, the answer is the same, and nothing is new.
+
+    What is none of our actions may be asked for, too, where the caller does it: it is decided, and never verified.
+    """
     request = Request(
         account=body.account,
         action=body.action,
@@ -37,6 +41,7 @@ def stage(
         execution=body.execution,
         callback_url=body.callback_url,
         expires_in_s=_seconds(body.expires_in),
+        mapped=body.action in BY_NAME or body.execution != "caller",
     )
     staged = uses.desk.stage(who, request, idempotency_key)
     if staged.deduplicated:

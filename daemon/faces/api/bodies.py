@@ -77,13 +77,12 @@ class Approve(Body):
     details: Details | None = None
 
 
-class Vote(Body):
+class Verdict(Body):
+    """`state_hash` may come along as in an approval; whoever takes back or says no need not have seen the newest."""
+
     version: Version
+    state_hash: Hash | None = None
     note: Text | None = None
-
-
-class Take(Body):
-    version: Version
 
 
 class Dismiss(Body):

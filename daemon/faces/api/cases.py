@@ -62,35 +62,35 @@ def approve(who: Who, uses: Uses, id: Id, body: bodies.Approve) -> Case:
 
 
 @routes.post("/{id}/reject")
-def reject(who: Who, uses: Uses, id: Id, body: bodies.Vote) -> Case:
+def reject(who: Who, uses: Uses, id: Id, body: bodies.Verdict) -> Case:
     """Votes against it, which ends this version."""
     uses.desk.reject(who, id, body.version, body.note)
     return uses.overview.case(who, id)
 
 
 @routes.post("/{id}/request-changes")
-def request_changes(who: Who, uses: Uses, id: Id, body: bodies.Vote) -> Case:
+def request_changes(who: Who, uses: Uses, id: Id, body: bodies.Verdict) -> Case:
     """Sends it back to be edited."""
     uses.desk.request_changes(who, id, body.version, body.note)
     return uses.overview.case(who, id)
 
 
 @routes.post("/{id}/withdraw")
-def withdraw(who: Who, uses: Uses, id: Id, body: bodies.Take) -> Case:
+def withdraw(who: Who, uses: Uses, id: Id, body: bodies.Verdict) -> Case:
     """Takes one's own proposal back."""
-    uses.desk.withdraw(who, id, body.version)
+    uses.desk.withdraw(who, id, body.version, body.note)
     return uses.overview.case(who, id)
 
 
 @routes.post("/{id}/revoke")
-def revoke(who: Who, uses: Uses, id: Id, body: bodies.Vote) -> Case:
+def revoke(who: Who, uses: Uses, id: Id, body: bodies.Verdict) -> Case:
     """Takes an approval back, as long as nothing was begun."""
     uses.desk.revoke(who, id, body.version, body.note)
     return uses.overview.case(who, id)
 
 
 @routes.post("/{id}/retry")
-def retry(who: Who, uses: Uses, id: Id, body: bodies.Vote) -> Case:
+def retry(who: Who, uses: Uses, id: Id, body: bodies.Verdict) -> Case:
     """Lets a failed action be tried again, or an unknown one of which it was verified that nothing happened."""
     uses.desk.retry(who, id, body.version, body.note)
     return uses.overview.case(who, id)

@@ -6,8 +6,8 @@ from typing import Annotated, cast
 from fastapi import Depends, Request
 
 from daemon.core.approval.principal import Principal
-from daemon.desk import Desk
 from daemon.desk.authority import Authority
+from daemon.desk.desk import Desk
 from daemon.desk.governing import Governing
 from daemon.desk.keyring import Keyring
 from daemon.desk.pushing import Pushing

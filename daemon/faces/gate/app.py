@@ -26,8 +26,9 @@ from daemon.core.approval import gate
 from daemon.core.approval.gate import Told
 from daemon.core.approval.principal import Principal
 from daemon.core.canonical import Json
-from daemon.desk import Desk, Staged
+from daemon.desk.desk import Desk
 from daemon.desk.refusals import Refusal
+from daemon.desk.request import Staged
 from daemon.faces.api.waiting import Waiting
 from daemon.faces.door import Door, Keys
 from daemon.faces.gate.body import Asked, BadBody, read
