@@ -1,7 +1,7 @@
 # make demo   the pretend world, no keys and no network      make test   everything that must hold
 # make check  format, lint, types, import contracts          make bench  the measurements
 # make nightly   what takes hours: large worlds, and a thousand histories on each database
-.PHONY: demo test check format bench nightly grafana lock clean
+.PHONY: demo test check format bench nightly grafana pictures lock clean
 .DEFAULT_GOAL := help
 
 PYTHON ?= python3
@@ -9,6 +9,8 @@ BIN := .venv/bin
 COMPILE := uv pip compile --universal --python-version 3.11 --generate-hashes --no-header \
 	--no-emit-index-url --no-emit-find-links --no-annotate --quiet
 DOWNLOAD := apt-get -qq -o APT::Sandbox::User=root download prometheus prometheus-alertmanager
+FETCH := apt-get -qq --yes -o APT::Sandbox::User=root -o Debug::NoLocking=true -o Dir::Cache::archives=$(CURDIR)/.venv/tools/debs \
+	--no-install-recommends --download-only install chromium pngquant
 
 help:
 	@sed -n '1,3s/^# //p' Makefile
@@ -35,11 +37,16 @@ bench: .venv/.test
 
 nightly: .venv/.test
 	$(BIN)/python -m tests.loop.planted $(ARGS)
-	HISTORIES=1000 $(BIN)/pytest -q tests/loop/test_convergence.py tests/act/test_histories.py
+	HISTORIES=1000 $(BIN)/pytest -q tests/loop/test_convergence.py tests/act/test_histories.py tests/act/test_crashes.py
 
 # Writes the dashboards and the alerts from grafana/generate.
 grafana: .venv/.test
 	$(BIN)/python -m grafana.generate
+
+# Draws the dashboards for grafana/README.md, in six minutes. Needs Node, and the registry of its packages.
+pictures: .venv/.test .venv/.tools .venv/.browser
+	@command -v npm >/dev/null || { echo "the pictures need Node and npm; on Debian: apt-get install npm" >&2; exit 1; }
+	@$(BIN)/python -m tests.grafana.pictures
 
 # Needs uv; everything else needs only python and make.
 lock:
@@ -66,6 +73,15 @@ clean:
 		for package in *.deb; do dpkg -x $$package . || exit 1; done && rm *.deb && \
 		{ unshare --map-root-user --mount true 2>/dev/null || apt-get -qq install -y --no-install-recommends prometheus-alertmanager; }; } || \
 		{ echo "the tests need prometheus and prometheus-alertmanager; on Debian: apt-get install prometheus prometheus-alertmanager" >&2; exit 1; }
+	@touch $@
+
+# Chromium, and what makes its pictures small: what is installed, else Debian's packages with all that they need and that
+# is not here, unpacked.
+.venv/.browser: .venv/.python
+	@command -v chromium >/dev/null && command -v pngquant >/dev/null || { \
+		mkdir -p .venv/tools/debs/partial && cd .venv/tools && { $(FETCH) || { apt-get -qq update && $(FETCH); }; } && \
+		for package in debs/*.deb; do dpkg -x $$package . || exit 1; done && rm -r debs; } || \
+		{ echo "the pictures need chromium and pngquant; on Debian: apt-get install chromium pngquant" >&2; exit 1; }
 	@touch $@
 
 .venv/.run: .venv/.python pyproject.toml requirements/run.txt

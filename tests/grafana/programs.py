@@ -1,7 +1,6 @@
 """A real Prometheus and a real Alertmanager, each on loopback and in a folder of its own, while a test lasts."""
 
 import json
-import socket
 import subprocess
 import threading
 import time
@@ -14,8 +13,9 @@ from typing import Any
 import httpx
 
 from tests.grafana.tools import started, tool
+from tests.ports import free_port
 
-READY_S = 30.0  # to start on a machine that has other things to do
+READY_S = 90.0  # to start on a machine that has other things to do
 ASKED_EVERY_S = 0.1
 
 
@@ -33,12 +33,6 @@ def stays(true: Callable[[], Any], for_s: float, what: str) -> None:
     for _ in range(int(for_s / ASKED_EVERY_S)):
         assert true(), what
         pause.wait(ASKED_EVERY_S)
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port: int = free.getsockname()[1]
-    return port
 
 
 def _answers(url: str) -> bool:
@@ -74,6 +68,17 @@ class Prometheus:
             return [({}, float(result["result"][1]))]
         return [(each["metric"], float(each["value"][1])) for each in result["result"]]
 
+    def at(self, expr: str, end: float) -> list[dict[str, Any]]:
+        """Every series of that moment, in the order that was asked for; as Prometheus writes it."""
+        found: list[dict[str, Any]] = self._get("/query", query=expr, time=f"{end:.3f}")["result"]
+        return found
+
+    def drawn(self, expr: str, start: float, end: float, step_s: float) -> list[dict[str, Any]]:
+        """Every series of that time, as Prometheus writes it."""
+        asked = {"start": f"{start:.3f}", "end": f"{end:.3f}", "step": f"{step_s:.3f}"}
+        found: list[dict[str, Any]] = self._get("/query_range", query=expr, **asked)["result"]
+        return found
+
     def exemplars(self, expr: str) -> list[Mapping[str, str]]:
         """The ids that its counts were about, in the last minutes."""
         now = time.time()
@@ -88,7 +93,7 @@ class Prometheus:
         }
 
     def _get(self, path: str, **asked: str) -> Any:
-        found = httpx.get(f"{self.url}/api/v1{path}", params=asked, trust_env=False).json()
+        found = httpx.get(f"{self.url}/api/v1{path}", params=asked, trust_env=False, timeout=READY_S).json()
         assert found["status"] == "success", found
         return found["data"]
 

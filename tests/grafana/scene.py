@@ -1,8 +1,8 @@
 """A daemon on the pretend world that is watched by a real Prometheus: what happens there is what the panels show."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, Final
@@ -16,7 +16,7 @@ from accounts.sandbox.business.shop import Shop
 from accounts.sandbox.configuration import configuration
 from accounts.sandbox.server import Sandbox
 from daemon.core.approval.principal import Principal
-from daemon.desk import Request
+from daemon.desk.request import Request
 from daemon.loop import LOOK
 from daemon.run import Daemon, open_daemon
 from daemon.scan import EVERYTHING
@@ -29,7 +29,7 @@ from grafana.generate.rules import rules
 from tests.grafana.programs import Prometheus, prometheus, until
 
 ACCOUNTS: Final = ("acme-eu", "acme-us")
-CALM_S: Final = 90.0  # for a first pass over a few dozen customers, on a machine with other things to do
+CALM_S: Final = 180.0  # for a first pass over a few dozen customers, on a machine with other things to do
 QUICK: Final = '[defaults]\nread_share = 1.0\npoll = "1s"\nrecords = "1s"\n'  # the sandbox minds no hurry
 PROPOSALS = table("proposals")
 
@@ -40,6 +40,7 @@ class Scene:
     daemon: Daemon
     prometheus: Prometheus
     url: str
+    asked: set[str] = field(default_factory=set)  # charges that a refund was asked for
 
     def shown(self, expr: str, least: float = 1) -> None:
         """Waits until a scrape shows so many of it."""
@@ -71,7 +72,8 @@ class Scene:
 
     def refund(self, account: str, verdict: str | None) -> None:
         """An agent asks for a refund, and somebody decides."""
-        charge = self.on(account, _free_charge)
+        charge = self.on(account, lambda shop: _free_charge(shop, self.asked))
+        self.asked.add(charge["id"])
         details = {"charge": charge["id"], "amount": charge["amount"], "currency": charge["currency"]}
         desk = self.daemon.flows.desk
         staged = desk.stage(AGENT, Request(account=account, action="refund", details=details))
@@ -117,11 +119,11 @@ AGENT: Final = Principal("tok_shop", "shop", "agent", token_id="tok_shop")
 ANA: Final = Principal("per_ana", "ana", "approver", "per_ana", token_id="tok_ana")
 
 
-def _free_charge(shop: Shop) -> dict[str, Any]:
+def _free_charge(shop: Shop, asked: Container[str]) -> dict[str, Any]:
     free = (
         each
         for each in shop.account.newest_first("charge")
-        if each["paid"] and not each["disputed"] and not each["amount_refunded"]
+        if each["paid"] and not each["disputed"] and not each["amount_refunded"] and each["id"] not in asked
     )
     found: dict[str, Any] = next(free)
     return found
@@ -132,14 +134,16 @@ def now() -> datetime:
 
 
 @contextmanager
-def played(folder: Path, *, customers: int = 60) -> Iterator[Scene]:
+def played(
+    folder: Path, *, accounts: int = len(ACCOUNTS), customers: int = 60, pace: str = QUICK
+) -> Iterator[Scene]:
     """The curtain rises when everything was read once and nothing waits."""
     with ExitStack() as stack:
         folder.mkdir(parents=True)
-        sandbox = stack.enter_context(Sandbox.start(accounts=len(ACCOUNTS), customers=customers))
+        sandbox = stack.enter_context(Sandbox.start(accounts=accounts, customers=customers))
         sandbox.on_loop(lambda: configuration(sandbox.world, sandbox.url, folder, listen="127.0.0.1:0"))
         file = folder / "reconciled.toml"
-        file.write_text(file.read_text().replace("[defaults]\n", QUICK) + '\n[approvals]\nundo = "1s"\n')
+        file.write_text(file.read_text().replace("[defaults]\n", pace) + '\n[approvals]\nundo = "1s"\n')
         daemon, _ = stack.enter_context(open_daemon(Configuration(file), now))
         url = f"http://127.0.0.1:{daemon.server.port}"
         sandbox.on_loop(lambda: seeding.listen(sandbox.world, url))

@@ -1,6 +1,5 @@
 """Grafana's own types as JSON schemas, made by Node from the package that Grafana publishes them in."""
 
-import fcntl
 import json
 import subprocess
 from collections.abc import Mapping
@@ -8,13 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-from tests.grafana.tools import TOOLS, tool
+from tests.grafana.packages import installed
+from tests.grafana.tools import tool
 
 PINNED: Final = Path(__file__).parent / "node"
-FILES: Final = ("package.json", "package-lock.json")
-INSTALLED: Final = TOOLS / "node"
 TYPES: Final = "node_modules/@grafana/schema/dist/types/raw"
-INSTALL_S: Final = 300.0  # eight seconds where the registry is near
 
 Schema = Mapping[str, Any]
 
@@ -38,7 +35,7 @@ def of_fields(kind: str) -> Schema:
 
 def _made(folder: str, name: str) -> Schema:
     """Closed: a key that is misspelt is one that nobody reads."""
-    _install()
+    packages = installed(PINNED)
     generator = "node_modules/ts-json-schema-generator/bin/ts-json-schema-generator.js"
     words = [
         tool("node"),
@@ -49,28 +46,7 @@ def _made(folder: str, name: str) -> Schema:
         name,
         "--no-type-check",
     ]
-    done = subprocess.run(words, cwd=INSTALLED, capture_output=True, text=True, check=False)
+    done = subprocess.run(words, cwd=packages, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     made: Schema = json.loads(done.stdout)
     return made
-
-
-@cache
-def _install() -> None:
-    """Exactly what the lock names, once for all who test at the same time, and without running anything of it."""
-    tool("node")
-    wanted = [(PINNED / name).read_text("utf-8") for name in FILES]
-    complete = INSTALLED / "complete"
-    INSTALLED.mkdir(parents=True, exist_ok=True)
-    with (INSTALLED / "lock").open("w") as turn:
-        fcntl.flock(turn, fcntl.LOCK_EX)
-        if complete.exists() and complete.read_text("utf-8") == "".join(wanted):
-            return
-        for name, text in zip(FILES, wanted, strict=True):
-            (INSTALLED / name).write_text(text, "utf-8")
-        words = [tool("npm"), "ci", "--legacy-peer-deps", "--ignore-scripts", "--no-audit", "--no-fund"]
-        done = subprocess.run(
-            words, cwd=INSTALLED, capture_output=True, text=True, check=False, timeout=INSTALL_S
-        )
-        assert done.returncode == 0, done.stderr
-        complete.write_text("".join(wanted), "utf-8")

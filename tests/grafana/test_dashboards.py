@@ -13,6 +13,7 @@ from jsonschema import Draft7Validator
 
 from grafana.generate.__main__ import HERE
 from grafana.generate.alerts import ALERTS
+from grafana.generate.colors import GRAY
 from grafana.generate.places import PUBLIC_URL
 from tests.grafana import schemas
 from tests.grafana.linter import RULES, Rule, shown
@@ -123,6 +124,16 @@ def test_a_panel_turns_where_an_alert_that_it_names_fires(board: dict[str, Any])
         limits |= {1.0} if counted else set()
         limits |= {1 - limit for limit in limits if 0 < limit < 1}
         assert set(edges) <= limits, f"“{panel['title']}” turns at {edges}, its alerts at {sorted(limits)}"
+
+
+@boards
+def test_what_is_over_or_unknown_is_shown_neither_as_it_was_nor_as_well(board: dict[str, Any]) -> None:
+    for panel in shown(board):
+        if panel["type"] != "timeseries":
+            assert all(target["instant"] for target in panel["targets"]), panel["title"]
+            (nothing,) = panel["fieldConfig"]["defaults"]["mappings"]
+            assert nothing["options"]["match"] == "null"
+            assert nothing["options"]["result"]["color"] == GRAY
 
 
 def _edges(panel: Mapping[str, Any]) -> Iterator[float]:

@@ -8,6 +8,8 @@ from grafana.generate.boards import BOARDS
 from tests.grafana.linter import RULES
 from tests.grafana.vocabulary import catalogue
 
+PICTURE_BYTES_MAX = 300_000  # whoever reads the page waits for them
+
 README = (HERE / "README.md").read_text("utf-8")
 
 
@@ -26,3 +28,14 @@ def test_it_counts_and_names_what_there_is() -> None:
 def test_its_links_lead_somewhere() -> None:
     for target in re.findall(r"\]\(([^)#]+?)\)", README):
         assert (HERE / target).exists(), target
+
+
+def test_it_shows_a_picture_of_each_board_and_no_other() -> None:
+    wanted = {f"pictures/{board.uid}.png" for board in BOARDS}
+    assert {str(path.relative_to(HERE)) for path in (HERE / "pictures").iterdir()} == wanted
+    assert set(re.findall(r"\]\((pictures/[^)]+)\)", README)) == wanted
+    assert "(grafana/pictures/reconciled-overview.png)" in (HERE.parent / "README.md").read_text("utf-8")
+    for name in wanted:
+        picture = (HERE / name).read_bytes()
+        assert picture.startswith(b"\x89PNG")
+        assert len(picture) < PICTURE_BYTES_MAX, name

@@ -6,16 +6,13 @@ from pathlib import Path
 
 import promql_parser
 import pytest
-import typer.main
 
-from daemon.cli import app
 from grafana.generate.__main__ import HERE
 from grafana.generate.alert import Alert
 from grafana.generate.alerts import ALERTS
 from grafana.generate.boards import BOARDS
 from tests.grafana.queries import selections
 from tests.grafana.vocabulary import known_names
-from tests.test_docs import commands
 
 RUNBOOKS = HERE / "runbooks"
 SECTIONS = ("Meaning", "Impact", "Diagnosis", "Mitigation", "Verification")
@@ -46,17 +43,6 @@ def said(page: Path, language: str) -> Iterator[str]:
 
 
 @pages
-def test_a_page_names_only_commands_and_options_that_there_are(page: Path) -> None:
-    text = page.read_text("utf-8")
-    for words, rest in re.findall(r"\breconciled ((?:[a-z]+(?= |`|\n|$) ?){1,2})([^`#\n]*)", text):
-        group, *verb = words.split()
-        assert {group, " ".join([group, *verb])} & set(commands()), f"reconciled {words}"
-        name = " ".join([group, *verb]) if " ".join([group, *verb]) in commands() else group
-        for option in re.findall(r"--[a-z-]+", rest):
-            assert option in options_of(name), f"reconciled {name} has no {option}"
-
-
-@pages
 def test_what_a_page_asks_prometheus_for_is_there(page: Path) -> None:
     for block in said(page, "promql"):
         for expr in block.strip().splitlines():
@@ -75,14 +61,3 @@ def test_a_page_names_only_panels_that_there_are(page: Path) -> None:
 def test_a_page_leads_nowhere_that_is_not_there(page: Path) -> None:
     for target in re.findall(r"\]\(([^)#]+?)\)", page.read_text("utf-8")):
         assert (page.parent / target).exists(), target
-
-
-def options_of(name: str) -> set[str]:
-    """Every option of a command, and those of all of them."""
-    command = typer.main.get_command(app)
-    found = {"--help", "--config"}
-    for word in name.split():
-        command = command.commands[word]  # type: ignore[attr-defined]
-    for parameter in command.params:
-        found |= {*parameter.opts, *parameter.secondary_opts}
-    return found

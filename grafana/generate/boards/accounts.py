@@ -3,11 +3,9 @@
 from typing import Final
 
 from grafana.generate.board import Board, Row
+from grafana.generate.colors import GREEN, ORANGE, RED
 from grafana.generate.panels import (
-    GREEN,
     OF_ACCOUNT,
-    ORANGE,
-    RED,
     Target,
     Tree,
     bars,
@@ -36,47 +34,57 @@ DEADLINE: Final = (
 )
 INFO: Final = state("account_info", "account, stripe_account_id, livemode, mode", selected=OF_ACCOUNT)
 
-# Column after the join: its name, unit, and where it turns.
+# Column after the join: its name, unit, and where it turns, if it does.
 COLUMNS: Final = (
     ("A", "Intervals since read whole", "short", steps((STALE_INTERVALS, RED))),
     ("B", "Events complete until", "s", steps((WATERMARK_OLD_S, ORANGE), (WATERMARK_LAST_S, RED))),
     ("C", "Key works", "bool_yes_no", ((None, RED), (1, GREEN))),
     ("D", "Reads used", "percentunit", steps((BUDGET_HIGH, ORANGE), (BUDGET_SPENT, RED))),
-    ("E", "Disagreements", "short", steps()),
+    ("E", "Disagreements", "short", ()),
     ("F", "Disputes to answer", "short", steps((1, ORANGE))),
     ("G", "Next deadline in", "s", ((None, RED), (DEADLINE_NEAR_S, ORANGE), (DEADLINE_SOON_S, GREEN))),
 )
 
 
+# In pixels, for a screen of 1,600; the last column takes the rest.
+WIDTHS: Final = {
+    "account": 130,
+    "Intervals since read whole": 210,
+    "Events complete until": 170,
+    "Key works": 100,
+    "Reads used": 110,
+    "Disagreements": 130,
+    "Disputes to answer": 155,
+    "Next deadline in": 145,
+    "livemode": 85,
+    "mode": 85,
+}
+
+
 def column(ref: str, name: str, unit: str, edges: object) -> Tree:
     assert isinstance(edges, tuple)
     colours = [{"value": at, "color": color} for at, color in edges]
-    return {
-        "matcher": {"id": "byName", "options": name},
-        "properties": [
-            {"id": "unit", "value": unit},
-            {"id": "thresholds", "value": {"mode": "absolute", "steps": colours}},
-            {"id": "custom.cellOptions", "value": {"type": "color-text"}},
+    turns = [
+        {"id": "thresholds", "value": {"mode": "absolute", "steps": colours}},
+        {"id": "custom.cellOptions", "value": {"type": "color-text"}},
+    ]
+    return _about(name, {"id": "unit", "value": unit}, *(turns if edges else ()))
+
+
+def _about(name: str, *properties: Tree) -> Tree:
+    return {"matcher": {"id": "byName", "options": name}, "properties": list(properties)}
+
+
+TO_CASES: Final = _about(
+    "account",
+    {
+        "id": "links",
+        "value": [
+            {"title": "Its cases", "url": f"{PUBLIC_URL}/?account=${{__value.text}}", "targetBlank": True},
+            {"title": "Only this account", "url": f"/d/{UID}?var-account=${{__value.text}}"},
         ],
-    }
-
-
-TO_CASES: Final[Tree] = {
-    "matcher": {"id": "byName", "options": "account"},
-    "properties": [
-        {
-            "id": "links",
-            "value": [
-                {
-                    "title": "Its cases",
-                    "url": f"{PUBLIC_URL}/?account=${{__value.text}}",
-                    "targetBlank": True,
-                },
-                {"title": "Only this account", "url": f"/d/{UID}?var-account=${{__value.text}}"},
-            ],
-        }
-    ],
-}
+    },
+)
 
 JOINED: Final[tuple[Tree, ...]] = (
     {"id": "joinByField", "options": {"byField": "account", "mode": "outer"}},
@@ -120,7 +128,11 @@ ACCOUNTS: Final = Board(
                     ),
                     sort_by=[{"displayName": "Intervals since read whole", "desc": True}],
                     transformations=JOINED,
-                    overrides=[TO_CASES, *(column(*each) for each in COLUMNS)],
+                    overrides=[
+                        TO_CASES,
+                        *(column(*each) for each in COLUMNS),
+                        *(_about(name, {"id": "custom.width", "value": px}) for name, px in WIDTHS.items()),
+                    ],
                 ),
             ),
         ),
@@ -130,8 +142,7 @@ ACCOUNTS: Final = Board(
                 bars(
                     "Stalest accounts",
                     "Intervals since the account was read whole. Alert: ReconciledAccountStale.",
-                    f"topk(10, (time() - {SUCCESS}) / {INTERVAL})",
-                    "{{account}}",
+                    [Target(f"topk(10, (time() - {SUCCESS}) / {INTERVAL})", "{{account}}")],
                     "short",
                     steps=steps((STALE_INTERVALS, RED)),
                 ),
@@ -139,8 +150,7 @@ ACCOUNTS: Final = Board(
                     "Events furthest behind",
                     "How long ago everything that events told is known to be taken in. "
                     "Alerts: ReconciledWatermarkOld, ReconciledWatermarkNearHorizon.",
-                    f"topk(10, time() - {WATERMARK})",
-                    "{{account}}",
+                    [Target(f"topk(10, time() - {WATERMARK})", "{{account}}")],
                     "s",
                     steps=steps((WATERMARK_OLD_S, ORANGE), (WATERMARK_LAST_S, RED)),
                 ),
@@ -149,9 +159,14 @@ ACCOUNTS: Final = Board(
                     "Share of what Stripe lets be read in 30 days. Above nine tenths only "
                     "deadlines and re-reads go on. "
                     "Alerts: ReconciledReadBudgetHigh, ReconciledReadBudgetSpent.",
-                    f"topk(10, {state('stripe_read_budget_used_ratio', 'account', selected=OF_ACCOUNT)})",
-                    "{{account}}",
+                    [
+                        Target(
+                            f"topk(10, {state('stripe_read_budget_used_ratio', 'account', selected=OF_ACCOUNT)})",
+                            "{{account}}",
+                        )
+                    ],
                     "percentunit",
+                    most=1,
                     steps=steps((BUDGET_HIGH, ORANGE), (BUDGET_SPENT, RED)),
                 ),
             ),

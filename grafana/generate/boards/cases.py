@@ -3,11 +3,9 @@
 from typing import Final
 
 from grafana.generate.board import Board, Row
+from grafana.generate.colors import GREEN, ORANGE, RED
 from grafana.generate.panels import (
-    GREEN,
     OF_ACCOUNT,
-    ORANGE,
-    RED,
     SELECTED,
     Target,
     Tree,
@@ -23,6 +21,8 @@ from grafana.generate.panels import (
 )
 from grafana.generate.places import CASES as UID
 from grafana.generate.places import PUBLIC_URL
+from metrics.catalog import ACTION_OUTCOMES, APPROVAL_DECISIONS, COMPARISONS
+from metrics.state import WINDOWS
 from metrics.thresholds import (
     DEADLINE_NEAR_S,
     DEADLINE_SOON_S,
@@ -31,11 +31,26 @@ from metrics.thresholds import (
 )
 
 SAFETY: Final = (
-    "unapproved_money_move|executed_differently|approved_not_executed|rule_storm|event_gap|account_degraded"
-)
+    "unapproved_money_move", "executed_differently", "approved_not_executed", "rule_storm", "event_gap",
+    "account_degraded",
+)  # fmt: skip
 HUMAN: Final = 'actor="human"'
 APPROVED: Final = f'{HUMAN}, decision="approved"'
 FROM_NEAR_TO_FAR: Final = ((None, RED), (DEADLINE_NEAR_S, ORANGE), (DEADLINE_SOON_S, GREEN))
+
+
+LIVE: Final = ("pending", "changes_requested", "approved", "executing", "failed", "unknown")
+URGENT: Final = {"overdue": RED, "lt_24h": RED, "lt_72h": ORANGE, "unknown": RED}
+TALL: Final = 12  # for as many kinds as there are
+
+
+def from_the_first(series: str, color: str) -> Tree:
+    """Good is none of them."""
+    edges = {"mode": "absolute", "steps": [{"value": None, "color": GREEN}, {"value": 1, "color": color}]}
+    return {
+        "matcher": {"id": "byName", "options": series},
+        "properties": [{"id": "thresholds", "value": edges}],
+    }
 
 
 def to_queue(query: str) -> tuple[Tree, ...]:
@@ -56,24 +71,30 @@ CASES: Final = Board(
                     "faces. Alert: ReconciledDisagreementsRising.",
                     [Target(f"sum by (system) ({state('disagreements', 'system, kind')})", "{{system}}")],
                     "short",
+                    height=TALL,
                     stacked=True,
                 ),
                 bars(
                     "Disagreements, by kind",
                     "What they are about. Click for the cases. Alert: ReconciledDisagreementsRising.",
-                    f"sort_desc({state('disagreements', 'kind')} > 0)",
-                    "{{kind}}",
+                    [Target(f"sort_desc({state('disagreements', 'kind')} > 0)", "{{kind}}")],
                     "short",
                     width=12,
+                    height=TALL,
+                    no_value="none",
                     links=to_queue("kind=${__field.labels.kind}"),
                 ),
-                stat(
+                bars(
                     "Oldest disagreement, by system",
-                    "Since when the oldest stands. Days: nobody has it. Alert: ReconciledDisagreementOld.",
-                    f"max(time() - min by (system) (reconciled_disagreement_oldest_timestamp_seconds{{{SELECTED}}}))",
+                    "For how long the oldest has stood. Days: nobody has it. Alert: ReconciledDisagreementOld.",
+                    [
+                        Target(
+                            "time() - min by (system) "
+                            f"(reconciled_disagreement_oldest_timestamp_seconds{{{SELECTED}}})",
+                            "{{system}}",
+                        )
+                    ],
                     "s",
-                    width=6,
-                    height=8,
                     steps=steps((DISAGREEMENT_AGE_S, ORANGE)),
                     no_value="none",
                 ),
@@ -84,7 +105,8 @@ CASES: Final = Board(
                     "Alert: ReconciledNothingCompared.",
                     [Target(rate("comparisons_total", "result"), "{{result}}")],
                     "ops",
-                    width=18,
+                    width=16,
+                    words=COMPARISONS,
                 ),
             ),
         ),
@@ -94,23 +116,32 @@ CASES: Final = Board(
                 bars(
                     "Disputes, by time left",
                     "Every open dispute is in one window. Overdue and unknown need somebody now. "
-                    "Alerts: ReconciledDisputeDeadlineMissed, ReconciledDisputeDeadlineUnknown.",
-                    state("disputes_by_deadline", "window"),
-                    "{{window}}",
+                    "Alerts: ReconciledDisputeDeadlineMissed, ReconciledDisputeDeadlineUnknown, "
+                    "ReconciledDisputeDeadlineAtRisk, ReconciledDisputeDeadlineSoon.",
+                    [
+                        Target(state("disputes_by_deadline", "window", f'window="{window}"'), "{{window}}")
+                        for window in WINDOWS
+                    ],
                     "short",
                     width=12,
+                    overrides=[from_the_first(window, color) for window, color in URGENT.items()],
                     links=to_queue("kind=dispute_deadline"),
                 ),
                 bars(
                     "Next deadline, by account",
                     "Time until the first dispute without an answer is lost. "
                     "Alerts: ReconciledDisputeDeadlineSoon, ReconciledDisputeDeadlineAtRisk.",
-                    "sort(min by (account) "
-                    f"(reconciled_dispute_next_deadline_timestamp_seconds{{{OF_ACCOUNT}}}) - time())",
-                    "{{account}}",
+                    [
+                        Target(
+                            "sort(min by (account) "
+                            f"(reconciled_dispute_next_deadline_timestamp_seconds{{{OF_ACCOUNT}}}) - time())",
+                            "{{account}}",
+                        )
+                    ],
                     "s",
                     width=12,
                     steps=FROM_NEAR_TO_FAR,
+                    no_value="none",
                     links=to_queue("kind=dispute_deadline&account=${__field.labels.account}"),
                 ),
             ),
@@ -126,20 +157,18 @@ CASES: Final = Board(
                     "short",
                     width=8,
                     stacked=True,
+                    words=LIVE,
                 ),
                 graph(
                     "Decisions",
                     "What people, and the policy's rules, decided. Many rejections: something proposes nonsense. "
                     "Alert: ReconciledRejectionsHigh.",
-                    [
-                        Target(
-                            grown("approvals_total", "decision, actor") + " > 0", "{{decision}} by {{actor}}"
-                        )
-                    ],
+                    [Target(grown("approvals_total", "decision, actor"), "{{decision}} by {{actor}}")],
                     "short",
                     width=8,
                     stacked=True,
                     bars=True,
+                    words=APPROVAL_DECISIONS,
                 ),
                 graph(
                     "Wait for a decision",
@@ -202,15 +231,17 @@ CASES: Final = Board(
                     "short",
                     stacked=True,
                     bars=True,
+                    words=ACTION_OUTCOMES,
                 ),
                 graph(
                     "Safety cases",
                     "Money that moved past the queue, callers that did something else, rules "
                     "and sources that are held or lost. "
                     "Alerts: ReconciledUnapprovedMoneyMove, ReconciledExecutedDifferently, ReconciledRuleStorm.",
-                    [Target(state("cases", "kind", f'state="open", kind=~"{SAFETY}"'), "{{kind}}")],
+                    [Target(state("cases", "kind", f'state="open", kind=~"{"|".join(SAFETY)}"'), "{{kind}}")],
                     "short",
                     stacked=True,
+                    words=SAFETY,
                 ),
             ),
         ),

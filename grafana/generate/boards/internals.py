@@ -3,10 +3,8 @@
 from typing import Final
 
 from grafana.generate.board import Board, Row
+from grafana.generate.colors import GREEN, ORANGE, RED
 from grafana.generate.panels import (
-    GREEN,
-    ORANGE,
-    RED,
     SELECTED,
     Target,
     graph,
@@ -17,6 +15,8 @@ from grafana.generate.panels import (
     steps,
 )
 from grafana.generate.places import INTERNALS as UID
+from metrics.catalog import EVENT_SOURCES, SCHEDULER_EVENTS, STRIPE_OUTCOMES
+from metrics.state import QUEUE_STATES
 from metrics.thresholds import HEARTBEAT_S, PICTURE_S
 
 INTERNALS: Final = Board(
@@ -61,6 +61,7 @@ INTERNALS: Final = Board(
                     "Alert: ReconciledJobsMissed.",
                     [Target(rate("scheduler_jobs_total", "event"), "{{event}}")],
                     "ops",
+                    words=SCHEDULER_EVENTS,
                 ),
             ),
         ),
@@ -74,6 +75,7 @@ INTERNALS: Final = Board(
                     "little; see how long the oldest waits. Alerts: ReconciledQueueAgeHigh, ReconciledDeadLetterOld.",
                     [Target(state("queue_subjects", "state"), "{{state}}")],
                     "short",
+                    words=QUEUE_STATES,
                 ),
                 graph(
                     "Looks",
@@ -93,6 +95,7 @@ INTERNALS: Final = Board(
                     "Alert: ReconciledDuplicateStorm.",
                     [Target(rate("events_duplicate_total", "source"), "{{source}}")],
                     "eps",
+                    words=EVENT_SOURCES,
                 ),
             ),
         ),
@@ -106,6 +109,7 @@ INTERNALS: Final = Board(
                     [Target(rate("stripe_requests_total", "outcome") + " > 0", "{{outcome}}")],
                     "reqps",
                     stacked=True,
+                    words=STRIPE_OUTCOMES,
                 ),
                 graph(
                     "Requests to Stripe, by resource",
@@ -128,6 +132,7 @@ INTERNALS: Final = Board(
                     [Target(state("undelivered", "state"), "{{state}}")],
                     "short",
                     steps=steps((1, ORANGE)),
+                    words=("waiting", "dead"),
                 ),
             ),
         ),
@@ -154,12 +159,14 @@ INTERNALS: Final = Board(
                 ),
                 graph(
                     "Open files",
-                    "Against how many the process may open. Near the limit webhooks are refused.",
+                    "The share of how many the process may open. Near all of them webhooks are refused.",
                     [
-                        Target(f"process_open_fds{{{SELECTED}}}", "{{instance}} open"),
-                        Target(f"process_max_fds{{{SELECTED}}}", "{{instance}} limit"),
+                        Target(
+                            f"process_open_fds{{{SELECTED}}} / process_max_fds{{{SELECTED}}}", "{{instance}}"
+                        )
                     ],
-                    "short",
+                    "percentunit",
+                    most=1,
                     width=8,
                 ),
             ),

@@ -4,10 +4,8 @@ from collections.abc import Sequence
 from typing import Final
 
 from grafana.generate.board import Board, Row
+from grafana.generate.colors import BLUE, GREEN, ORANGE, RED
 from grafana.generate.panels import (
-    GREEN,
-    ORANGE,
-    RED,
     Panel,
     Target,
     graph,
@@ -19,7 +17,9 @@ from grafana.generate.panels import (
     steps,
 )
 from grafana.generate.places import OVERVIEW as UID
+from metrics.catalog import EVENT_SOURCES, VERDICTS
 from metrics.numbers import NUMBERS, Number
+from metrics.state import ACCOUNT_STATES
 from metrics.thresholds import CANARY_S, OBJECTIVE
 
 GOOD: Final = 'verdict="good"'
@@ -32,16 +32,18 @@ def number(one: Number) -> Panel:
         f"{one.means} {'Alert' if len(one.alerts) == 1 else 'Alerts'}: {', '.join(one.alerts)}.",
         one.promql(SELECTED),
         one.unit,
+        width=6,
+        height=3,
         steps=coloured(one),
         no_value=one.none,
     )
 
 
 def coloured(one: Number) -> Sequence[tuple[float | None, str]]:
-    """Green up to the first edge; where less is worse, from the last one on."""
+    """Green up to the first edge; where less is worse, from the last one on. Without an edge it is no verdict."""
     edges = [(edge.at, color) for edge, color in ((one.warn, ORANGE), (one.bad, RED)) if edge is not None]
     if one.worse == "higher":
-        return steps(*edges)
+        return steps(*edges, first=GREEN if edges else BLUE)
     starts = [at for at, _ in reversed(edges)]
     return tuple(zip([None, *starts], [*(color for _, color in reversed(edges)), GREEN], strict=True))
 
@@ -56,13 +58,18 @@ OVERVIEW: Final = Board(
             (
                 graph(
                     "Events received",
-                    "Events by the way they came. Webhooks that stop while polling goes on are a broken endpoint. "
-                    "Alerts: ReconciledReceiptStopped, ReconciledGapFound.",
+                    "New events, by the way that was the first to bring them. Polling that brings what webhooks "
+                    "brought before is a broken endpoint. Alerts: ReconciledReceiptStopped, ReconciledGapFound.",
                     [
-                        Target(rate("events_received_total", "source"), "{{source}}"),
+                        Target(
+                            f"clamp_min({rate('events_received_total', 'source')}"
+                            f" - {rate('events_duplicate_total', 'source')}, 0)",
+                            "{{source}}",
+                        ),
                         Target(rate("gap_events_found_total", "job"), "missed by webhooks"),
                     ],
                     "eps",
+                    words=(*EVENT_SOURCES, "missed"),
                 ),
                 graph(
                     "Looked at in time",
@@ -71,11 +78,12 @@ OVERVIEW: Final = Board(
                     [Target(grown("event_verdicts_total", "verdict"), "{{verdict}}")],
                     "short",
                     stacked=True,
+                    words=VERDICTS,
                 ),
                 graph(
                     "Cases opened",
                     "Cases opened for the first time or again, by kind. A sudden tower is one cause with many faces.",
-                    [Target(grown("cases_opened_total", "kind") + " > 0", "{{kind}}")],
+                    [Target(grown("cases_opened_total", "kind"), "{{kind}}")],
                     "short",
                     stacked=True,
                     bars=True,
@@ -134,6 +142,7 @@ OVERVIEW: Final = Board(
                     "short",
                     width=8,
                     stacked=True,
+                    words=ACCOUNT_STATES,
                 ),
                 graph(
                     "Share looked at in time",
@@ -148,6 +157,7 @@ OVERVIEW: Final = Board(
                     ],
                     "percentunit",
                     width=8,
+                    most=1,
                     steps=((None, RED), (OBJECTIVE, GREEN)),
                 ),
             ),
