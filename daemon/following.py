@@ -45,7 +45,7 @@ class Demanded:
 class Passed:
     swept: Sequence[Swept]
     standing: int
-    settling: int  # subjects that are looked at again later, because a disagreement may settle by itself
+    settling: int  # subjects that are looked at again later: it may settle by itself, or a deadline comes
 
 
 class State(Enum):

@@ -126,7 +126,9 @@ def run(arguments: list[str]) -> int:
         say(str(error))
         return PROBLEMS
     except TyperException as error:
-        sentence = getattr(error, "format_message", error.__str__)()
+        sentence = getattr(error, "format_message", error.__str__)().replace(
+            "Value error, ", ""
+        )  # pydantic's
         say(f"{sentence} `reconciled --help` lists the commands and their options.")
         return UNUSABLE
     except (KeyboardInterrupt, typer.Abort):

@@ -35,7 +35,9 @@ def replay(
     configuration = Configuration(context.obj.config)
     known = [each.id for each in configuration.settings.accounts]
     if account not in known:
-        raise Failed(f"There is no account {account[:60]}; the configuration has: {', '.join(known)}.")
+        raise Failed(
+            f"There is no account {account[:60]}; the configuration has: {', '.join(known) or 'none'}."
+        )
     if sum((since is not None, event is not None, object_id is not None, dead)) != 1:
         raise Misused("Name one of --since, --event, --object and --dead: it says what to look at again.")
     if until is not None and since is None:
@@ -64,7 +66,7 @@ def replay(
         return
     show(
         _said(looked.marked, "no daemon is running, so this command has looked at them"),
-        f"{looked.standing} cases stand; {looked.settling} are still settling.",
+        f"{looked.standing} cases stand; {looked.settling} are still settling, or wait for a deadline.",
     )
 
 

@@ -39,7 +39,9 @@ def sweep(
     known = [each.id for each in configuration.settings.accounts]
     unknown = sorted(set(account or ()) - set(known))
     if unknown:
-        raise Failed(f"There is no account {unknown[0][:60]}; the configuration has: {', '.join(known)}.")
+        raise Failed(
+            f"There is no account {unknown[0][:60]}; the configuration has: {', '.join(known) or 'none'}."
+        )
     accounts = list(dict.fromkeys(account or known))
     try:
         with Shown() as shown:
@@ -48,7 +50,7 @@ def sweep(
         result = _follow(configuration, accounts)
     for swept in result.swept:
         _tell(swept)
-    show(f"{result.standing} cases stand; {result.settling} are still settling.")
+    show(f"{result.standing} cases stand; {result.settling} are still settling, or wait for a deadline.")
     raise typer.Exit(PROBLEMS if any(swept.unread for swept in result.swept) else OK)
 
 

@@ -37,6 +37,6 @@ def known_accounts(named: Collection[str], known: Collection[str]) -> frozenset[
     if unknown:
         raise Refusal(
             "bad_account",
-            f"There is no account {unknown[0][:60]}; the configuration has: {', '.join(sorted(known))}.",
+            f"There is no account {unknown[0][:60]}; the configuration has: {', '.join(sorted(known)) or 'none'}.",
         )  # fmt: skip
     return frozenset(named) or None

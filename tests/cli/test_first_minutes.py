@@ -42,6 +42,7 @@ def test_init_writes_what_it_says_and_overwrites_nothing(
     [
         (["nonsense"], 2, "No such command"),
         (["init", "--nonsense"], 2, "No such option"),
+        (["actions", "offf"], 2, "Invalid value for 'state': 'offf' is not one of 'on', 'off'."),
         (["--log-format", "yaml", "init"], 2, "log-format"),
         (["--config", "missing.toml", "check"], 2, "there is no such file; `reconciled init` writes one"),
         (["--config", "/proc/self/mem", "check"], 2, "cannot be read"),
